@@ -1,0 +1,106 @@
+"""One intensity range per channel for the whole plate, so that wells stay comparable (mid.md, section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mid.errors import ImageReadError
+from napari_mid.plates.plate import Field, Plate
+from napari_mid.progress import Progress, Steps
+
+#: Percentiles of the pixels of the sampled fields that become 0 and 1 (mid.md, section 1).
+PERCENTILES = (0.05, 99.99)
+#: Fields that are read to estimate the range; they are spread evenly over the plate.
+SAMPLED_FIELDS = 48
+#: Pixels kept of each field where the type of the image has too many values for a histogram.
+SAMPLED_PIXELS = 100_000
+
+
+@dataclass(frozen=True)
+class IntensityRange:
+    """The raw intensities that become 0 and 1, one pair per channel of the plate.
+
+    Parameters
+    ----------
+    low, high
+        Raw intensities, in the order of the plate's channels; high > low.
+    fields
+        Keys of the fields it was estimated from.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    fields: tuple[str, ...] = ()
+
+    def limits(self, channel: int) -> tuple[float, float]:
+        """(low, high) of one channel."""
+        return self.low[channel], self.high[channel]
+
+
+def sample_fields(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> list[Field]:
+    """`n_fields` fields with images, spread evenly over the wells of the plate; always the same ones for a plate."""
+    fields = [field for well in plate.wells.values() for field in well.fields.values() if field.planes]
+    if len(fields) <= n_fields:
+        return fields
+    return [fields[round(i)] for i in np.linspace(0, len(fields) - 1, n_fields)]
+
+
+def estimate_intensity_range(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> Steps[IntensityRange]:
+    """Estimate the intensity range of every channel of `plate` from a sample of its fields.
+
+    Fields that cannot be read are passed over.
+
+    Raises
+    ------
+    ImageReadError
+        If a channel has no readable image in any sampled field.
+    """
+    sampled = sample_fields(plate, n_fields)
+    pixels: list[list[NDArray[Any]]] = [[] for _ in plate.channels]
+    histograms: list[NDArray[np.int64] | None] = [None for _ in plate.channels]
+    used: list[str] = []
+    first_error: ImageReadError | None = None
+    for done, field in enumerate(sampled):
+        yield Progress("measuring intensities", done, len(sampled), field.key)
+        for channel in range(len(plate.channels)):
+            try:
+                image = field.load_channel(channel)
+            except ImageReadError as error:
+                first_error = first_error or error
+                continue
+            _add(image, channel, histograms, pixels)
+            if not used or used[-1] != field.key:
+                used.append(field.key)
+    yield Progress("measuring intensities", len(sampled), len(sampled))
+    ranges = []
+    for channel, (histogram, values) in enumerate(zip(histograms, pixels, strict=True)):
+        if histogram is None and not values:
+            reason = str(first_error) if first_error else "the plate has no images."
+            raise ImageReadError(f"Channel {plate.channels[channel].name} has no readable image: {reason}")
+        ranges.append(_range(histogram, values))
+    return IntensityRange(tuple(low for low, _ in ranges), tuple(high for _, high in ranges), tuple(used))
+
+
+def _add(image: NDArray[Any], channel: int, histograms: list[NDArray[np.int64] | None], pixels: list[list[NDArray[Any]]]) -> None:
+    if image.dtype in (np.uint8, np.uint16):
+        counts = np.bincount(image.ravel(), minlength=65536)
+        histogram = histograms[channel]
+        histograms[channel] = counts if histogram is None else histogram + counts
+        return
+    finite = image[np.isfinite(image)]
+    step = max(1, finite.size // SAMPLED_PIXELS)
+    pixels[channel].append(finite[::step].astype(np.float64))
+
+
+def _range(histogram: NDArray[np.int64] | None, values: Sequence[NDArray[Any]]) -> tuple[float, float]:
+    if histogram is not None:
+        cumulative = np.cumsum(histogram)
+        low, high = (float(np.searchsorted(cumulative, percentile / 100 * cumulative[-1])) for percentile in PERCENTILES)
+    else:
+        low, high = (float(value) for value in np.percentile(np.concatenate(values), PERCENTILES))
+    return low, high if high > low else low + 1.0

@@ -1,0 +1,95 @@
+"""What scoring a well gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+#: Columns of `WellResult.cells`, in order (interface.md, the CellProfiler convention).
+CELL_COLUMNS = (
+    "Metadata_Plate",
+    "Metadata_Well",
+    "Metadata_Site",
+    "Nuclei_Location_Center_X",
+    "Nuclei_Location_Center_Y",
+    "Nuclei_AreaShape_Area",
+    "touches_border",
+    "attention",
+    "relevance",
+    "relevance_se",
+    "rank",
+    "percentile",
+    "score_alone",
+)
+
+NO_CELLS = "no cells"
+
+
+@dataclass(frozen=True)
+class WellResult:
+    """The score of one well, and what it rests on.
+
+    Parameters
+    ----------
+    plate, well
+        The key.
+    score, score_low, score_high
+        Probability of the positive class, averaged over the sets, and its 95 % interval; NaN where there are no cells.
+    call
+        The name of the class, or ``"no cells"``; see `inference.scoring`.
+    classes
+        The model's classes; the last one is the positive one.
+    probabilities
+        (K,) softmax averaged over the sets.
+    cells
+        A row per cell, columns `CELL_COLUMNS`. ``rank`` 1 is the most relevant cell.
+    embeddings
+        (N, D) float32, one row per row of `cells`.
+    set_scores
+        (S,) positive-class probability of each random set.
+    warnings
+        One sentence each.
+    model_name, model_hash, model_simulated
+        Which model; `model_simulated` is True for the demo model, and said wherever the score is shown.
+    settings
+        Every setting the result came from.
+    seconds
+        Seconds per step.
+    device
+        For example ``"cpu"`` or ``"cuda:0 (NVIDIA H200)"``.
+    """
+
+    plate: str
+    well: str
+    score: float
+    score_low: float
+    score_high: float
+    call: str
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    cells: pd.DataFrame
+    embeddings: NDArray[np.float32]
+    set_scores: NDArray[np.float64]
+    warnings: tuple[str, ...] = ()
+    model_name: str = ""
+    model_hash: str = ""
+    model_simulated: bool = False
+    condition: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells were scored."""
+        return len(self.cells)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """(score_low, score_high)."""
+        return self.score_low, self.score_high

@@ -1,0 +1,239 @@
+"""What the user is looking at. No Qt, no napari: panels write their intent here and redraw on the events.
+
+Setting something upstream clears what depends on it: a new plate clears the well, a new well clears its images, nuclei, result and the
+selected cell. Whoever computes something remembers the `key` it started from and hands the result to `offer_*`, which drops it when
+the user has moved on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from psygnal import Signal, SignalGroup
+
+from napari_mid.cells.nuclei import Nuclei
+from napari_mid.images.intensity import IntensityRange
+from napari_mid.images.well_images import WellImages
+from napari_mid.inference.result import WellResult
+from napari_mid.plates.plate import Plate
+
+if TYPE_CHECKING:
+    from napari_mid.model.network import MidModel
+
+
+class SessionEvents(SignalGroup):
+    """Emitted after the change; handlers read the session."""
+
+    plate_changed = Signal()
+    model_changed = Signal()
+    well_changed = Signal()
+    images_changed = Signal()
+    nuclei_changed = Signal()
+    #: the current well's result came or went
+    result_changed = Signal()
+    #: any well's result came or went: the plate map redraws
+    results_changed = Signal()
+    #: another cell is selected, or none
+    cell_changed = Signal()
+    #: background work started, moved on, or ended
+    work_changed = Signal()
+    #: something to tell the user
+    told = Signal(object)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to tell the user, in one sentence."""
+
+    text: str
+    level: Literal["info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Background work under way.
+
+    `fraction` is from 0 to 1, or None where it is not known.
+    """
+
+    what: str
+    fraction: float | None = None
+    detail: str = ""
+
+
+class Session:
+    """The state of one viewer."""
+
+    def __init__(self) -> None:
+        self.events = SessionEvents()
+        self._plate: Plate | None = None
+        self._intensity: IntensityRange | None = None
+        self._model: MidModel | None = None
+        self._well: str | None = None
+        self._images: WellImages | None = None
+        self._nuclei: dict[int, Nuclei] | None = None
+        self._results: dict[str, WellResult] = {}
+        self._cell: int | None = None
+        self._work: Work | None = None
+        self._plate_generation = 0
+        self._model_generation = 0
+        self._nuclei_generation = 0
+        self.device = "auto"
+
+    @property
+    def plate(self) -> Plate | None:
+        """The open plate; setting it clears everything that belonged to the one before."""
+        return self._plate
+
+    @plate.setter
+    def plate(self, plate: Plate | None) -> None:
+        self._plate = plate
+        self._plate_generation += 1
+        self._intensity = None
+        self.well = None
+        self._forget_results()
+        self.events.plate_changed.emit()
+
+    def update_plate(self, plate: Plate) -> None:
+        """Put another view of the *same* images in place (new roles or plate map): the well stays open, results go."""
+        self._plate = plate
+        self._plate_generation += 1
+        self._forget_results()
+        self.events.plate_changed.emit()
+
+    @property
+    def intensity(self) -> IntensityRange | None:
+        """The plate-wide intensity range, once it is measured."""
+        return self._intensity
+
+    @intensity.setter
+    def intensity(self, intensity: IntensityRange | None) -> None:
+        self._intensity = intensity
+
+    @property
+    def model(self) -> MidModel | None:
+        """The chosen model; setting it clears all results."""
+        return self._model
+
+    @model.setter
+    def model(self, model: MidModel | None) -> None:
+        self._model = model
+        self._model_generation += 1
+        self._forget_results()
+        self.events.model_changed.emit()
+
+    @property
+    def well(self) -> str | None:
+        """Name of the open well; setting it clears the images, nuclei and selected cell of the one before."""
+        return self._well
+
+    @well.setter
+    def well(self, well: str | None) -> None:
+        if well == self._well:
+            return
+        self.cell = None
+        self._well = well
+        self._images = None
+        self._nuclei = None
+        self._nuclei_generation += 1
+        self.events.well_changed.emit()
+        self.events.images_changed.emit()
+        self.events.nuclei_changed.emit()
+        self.events.result_changed.emit()
+
+    @property
+    def images(self) -> WellImages | None:
+        """Pixels of the open well, once they are read."""
+        return self._images
+
+    @property
+    def nuclei(self) -> Mapping[int, Nuclei] | None:
+        """Nuclei of the open well by field, once they are located or taken from a layer."""
+        return self._nuclei
+
+    @property
+    def result(self) -> WellResult | None:
+        """Result of the open well, if it was scored with the current model."""
+        return None if self._well is None else self._results.get(self._well)
+
+    @property
+    def results(self) -> Mapping[str, WellResult]:
+        """Results of all wells scored with the current model."""
+        return self._results
+
+    @property
+    def cell(self) -> int | None:
+        """Row number of the selected cell in ``result.cells``, or None."""
+        return self._cell
+
+    @cell.setter
+    def cell(self, cell: int | None) -> None:
+        if cell == self._cell:
+            return
+        self._cell = cell
+        self.events.cell_changed.emit()
+
+    @property
+    def work(self) -> Work | None:
+        """What runs in the background."""
+        return self._work
+
+    @work.setter
+    def work(self, work: Work | None) -> None:
+        self._work = work
+        self.events.work_changed.emit()
+
+    def tell(self, text: str, level: Literal["info", "warning", "error"] = "info") -> None:
+        """Tell the user something; the window shows a notification."""
+        self.events.told.emit(Message(text, level))
+
+    # -- results of background work: dropped where the user has moved on ------------------------------------------------------
+
+    def image_key(self, well: str) -> tuple[object, ...]:
+        """What the images of `well` depend on; compare before and after the work."""
+        return (self._plate.path if self._plate else None, well)
+
+    def result_key(self, well: str) -> tuple[object, ...]:
+        """What the result of `well` depends on: the plate with its roles, the model and, for the open well, its nuclei."""
+        nuclei = self._nuclei_generation if well == self._well else None
+        return (self._plate_generation, self._model_generation, well, nuclei)
+
+    def offer_images(self, key: tuple[object, ...], images: WellImages) -> bool:
+        """Take `images` if `key` is still current; say whether they were taken."""
+        if self._well is None or key != self.image_key(self._well):
+            return False
+        self._images = images
+        self.events.images_changed.emit()
+        return True
+
+    def offer_nuclei(self, key: tuple[object, ...], nuclei: Mapping[int, Nuclei]) -> bool:
+        """Take the nuclei of the open well if `key` is still its `image_key`; its earlier result goes."""
+        if self._well is None or key != self.image_key(self._well):
+            return False
+        self._nuclei = dict(nuclei)
+        self._nuclei_generation += 1
+        self.cell = None
+        if self._results.pop(self._well, None) is not None:
+            self.events.results_changed.emit()
+        self.events.nuclei_changed.emit()
+        self.events.result_changed.emit()
+        return True
+
+    def offer_result(self, key: tuple[object, ...], result: WellResult) -> bool:
+        """Take `result` if `key` is still current; a result of another well than the open one is kept for the plate map."""
+        if key != self.result_key(result.well):
+            return False
+        self._results[result.well] = result
+        if result.well == self._well:
+            self.cell = None
+            self.events.result_changed.emit()
+        self.events.results_changed.emit()
+        return True
+
+    def _forget_results(self) -> None:
+        self.cell = None
+        self._results = {}
+        self.events.result_changed.emit()
+        self.events.results_changed.emit()
