@@ -1,0 +1,1 @@
+"""Nuclei, and the slices cut around them."""

@@ -1,0 +1,1 @@
+"""Metrics of scores against what is known of the wells."""

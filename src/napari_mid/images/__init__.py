@@ -1,0 +1,1 @@
+"""Pixels of a field or a well."""

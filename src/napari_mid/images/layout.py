@@ -43,7 +43,8 @@ class WellLayout:
 
     def to_well(self, field: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Move (N, 2) points (y, x) from pixels of `field` to pixels of the well."""
-        return np.asarray(points, dtype=float) + np.asarray(self.origins[field], dtype=float)
+        moved: NDArray[np.float64] = np.asarray(points, dtype=float) + np.asarray(self.origins[field], dtype=float)
+        return moved
 
     def to_field(self, points: NDArray[np.float64]) -> list[tuple[int, float, float] | None]:
         """Find for each of (N, 2) well points (y, x) the field it lies in, as (field, y, x); None outside all fields.

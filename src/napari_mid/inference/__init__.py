@@ -1,0 +1,1 @@
+"""Encode once, score balanced sets, attention and relevance."""

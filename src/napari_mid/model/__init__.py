@@ -1,0 +1,1 @@
+"""The MID network and the model folder."""

@@ -1,0 +1,1 @@
+"""Plates on disk: Plate > Well > Field > Channel, and the plate map."""

@@ -1,0 +1,1 @@
+"""Splits, sampling and the training loop."""

@@ -1,0 +1,1 @@
+"""What napari shows: reader, layers, sample data."""

@@ -1,0 +1,1 @@
+"""Qt panels: they call the workflow and the session."""
