@@ -1,1 +1,73 @@
-"""One file per nucleus detector."""
+"""One file per nucleus detector, found by its name.
+
+A detector is a module with ``locate(image, diameter_px, settings) -> Regions``: (Y, X) float32 without NaN, on any device. A new
+file in this folder is a new choice on the command line and in the window.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_mid.cells.nuclei import Nuclei
+    from napari_mid.cells.settings import DetectionSettings
+
+
+def detector_names() -> list[str]:
+    """Names of the detectors."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def detect_field(
+    image: NDArray[Any],
+    *,
+    well: str,
+    field: int,
+    settings: DetectionSettings,
+    pixel_size_um: float | None = None,
+    device: torch.device,
+) -> Nuclei:
+    """Locate the nuclei in the nucleus channel of one field.
+
+    Parameters
+    ----------
+    image
+        (Y, X), any type, bright nuclei.
+    well, field
+        The key of the result.
+    settings
+        How; the diameter is estimated from `image` where neither diameter is set.
+    pixel_size_um
+        Edge of a pixel, for ``settings.diameter_um``.
+    device
+        Where to compute.
+    """
+    import torch
+
+    from napari_mid.cells.diameter import nucleus_diameter
+    from napari_mid.cells.nuclei import Nuclei
+    from napari_mid.cells.settings import DetectionSettings
+
+    pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=device)
+    finite = torch.isfinite(pixels)
+    pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
+    diameter_px = nucleus_diameter(pixels, settings, pixel_size_um)
+    regions = importlib.import_module(f"{__name__}.{settings.detector}").locate(pixels, diameter_px, settings)
+    used: DetectionSettings = dataclasses.replace(settings, diameter_px=round(diameter_px, 2))
+    return Nuclei(
+        well=well,
+        field=field,
+        centroids=regions.centroids.cpu().numpy(),
+        area_px=regions.area_px.cpu().numpy(),
+        mean_intensity=regions.mean_intensity.cpu().numpy(),
+        detector=settings.detector,
+        settings=dataclasses.asdict(used),
+    )

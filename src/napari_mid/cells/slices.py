@@ -1,0 +1,125 @@
+"""Slices: square crops around the nuclei, cut on the device from whole fields (mid.md, section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+NORMALISATIONS = ("plate", "per_slice")
+
+#: Slices cut at a time by `slice_batches`: 512 slices of 3 x 96 x 96 float32 are 57 MB.
+BATCH_SLICES = 512
+
+
+def slice_corners(centroids: ArrayLike, size_px: int) -> NDArray[np.int64]:
+    """The (N, 2) top left pixels (y, x) of the slices; pixel ``(size_px // 2, size_px // 2)`` is the one nearest the centroid.
+
+    A centroid halfway between two pixels belongs to the higher one.
+    """
+    points = np.asarray(centroids, dtype=np.float64).reshape(-1, 2)
+    corners: NDArray[np.int64] = np.floor(points + 0.5).astype(np.int64) - size_px // 2
+    return corners
+
+
+def touches_border(centroids: ArrayLike, size_px: int, shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether the slice of each centroid leaves a field of `shape` (..., Y, X), as (N,) bool."""
+    corners = slice_corners(centroids, size_px)
+    leaves: NDArray[np.bool_] = ((corners < 0) | (corners + size_px > np.asarray(shape[-2:]))).any(axis=1)
+    return leaves
+
+
+def cut_slices(
+    image: torch.Tensor,
+    centroids: ArrayLike,
+    size_px: int,
+    low: Sequence[float],
+    high: Sequence[float],
+    normalisation: str = "plate",
+) -> torch.Tensor:
+    """Cut a slice around every centroid, on the device of `image`.
+
+    Parameters
+    ----------
+    image
+        (C, Y, X), any type, raw intensities of one field. NaN counts as 0.
+    centroids
+        (N, 2), (y, x) in pixels of the field; N may be 0, points may lie outside the field.
+    size_px
+        Edge S of a slice in pixels.
+    low, high
+        Raw intensities per channel that become 0 and 1; not used by ``"per_slice"``.
+    normalisation
+        ``"plate"``: with `low` and `high`, so absolute intensity is kept. ``"per_slice"``: every slice and channel from its own minimum
+        to its own maximum inside the field; a slice of one value becomes 0.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, S, S) float32 in [0, 1]; pixels outside the field are 0.
+    """
+    import torch
+
+    batches = list(slice_batches(image, centroids, size_px, low, high, normalisation))
+    return torch.cat(batches) if batches else image.new_empty((0, image.shape[0], size_px, size_px), dtype=torch.float32)
+
+
+def slice_batches(
+    image: torch.Tensor,
+    centroids: ArrayLike,
+    size_px: int,
+    low: Sequence[float],
+    high: Sequence[float],
+    normalisation: str = "plate",
+    batch_slices: int = BATCH_SLICES,
+) -> Iterator[torch.Tensor]:
+    """Cut like `cut_slices`, at most `batch_slices` at a time, in the order of the centroids; the field is normalised once."""
+    import torch
+
+    if normalisation not in NORMALISATIONS:
+        raise ValueError(f"normalisation is {normalisation!r}, expected one of {', '.join(NORMALISATIONS)}")
+    _, height, width = image.shape
+    # torch has few operations on uint16, but it converts it; float32 holds every 16-bit value exactly
+    field = torch.nan_to_num(image.to(torch.float32), nan=0.0)
+    if normalisation == "plate":
+        field = _normalise(field, low, high)
+    padded = torch.nn.functional.pad(field, (size_px, size_px, size_px, size_px))
+    inside = torch.nn.functional.pad(torch.ones_like(field[0], dtype=torch.bool), (size_px, size_px, size_px, size_px))
+    # a slice wholly outside the field is moved to where the padding is as wide as the slice: it stays empty
+    corners = np.clip(slice_corners(centroids, size_px), -size_px, [height, width]) + size_px
+    offsets = torch.arange(size_px, device=image.device)
+    channels = torch.arange(image.shape[0], device=image.device)[None, :, None, None]
+    for start in range(0, len(corners), batch_slices):
+        corner = torch.as_tensor(corners[start : start + batch_slices], device=image.device)
+        rows = (corner[:, :1] + offsets)[:, :, None]
+        columns = (corner[:, 1:] + offsets)[:, None, :]
+        slices = padded[channels, rows[:, None], columns[:, None]]
+        yield slices if normalisation == "plate" else _stretch(slices, inside[rows, columns][:, None])
+
+
+def _normalise(field: torch.Tensor, low: Sequence[float], high: Sequence[float]) -> torch.Tensor:
+    """Map `low` to 0 and `high` to 1 per channel of (C, Y, X), cut off outside."""
+    import torch
+
+    if len(low) != len(field) or len(high) != len(field):
+        raise ValueError(f"low has {len(low)} and high {len(high)} values, expected one for each of {len(field)} channels")
+    lows: NDArray[Any] = np.asarray(low, dtype=np.float32)[:, None, None]
+    spans: NDArray[Any] = np.maximum(np.asarray(high, dtype=np.float32)[:, None, None] - lows, np.finfo(np.float32).tiny)
+    zero, span = torch.as_tensor(lows, device=field.device), torch.as_tensor(spans, device=field.device)
+    return ((field - zero) / span).clamp_(0, 1)
+
+
+def _stretch(slices: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Min-max scale every plane of (N, C, S, S) over the pixels where (N, 1, S, S) `inside` is true; the others become 0."""
+    import torch
+
+    smallest = torch.where(inside, slices, torch.inf).amin(dim=(2, 3), keepdim=True)
+    span = torch.where(inside, slices, -torch.inf).amax(dim=(2, 3), keepdim=True) - smallest
+    # `~(span > 0)` is also true for slices with no pixel inside, where the span is not a number
+    flat = ~(span > 0)
+    return torch.where(inside & ~flat, (slices - smallest) / torch.where(flat, 1.0, span), 0.0).clamp_(0, 1)
