@@ -51,7 +51,7 @@ lint: .venv/installed ## style, types, the direction of imports, the manifest
 
 test-noqt: .venv-noqt/installed ## the core and the command line with no Qt binding installed
 	.venv-noqt/bin/python scripts/assert_no_qt.py
-	.venv-noqt/bin/python -m pytest -W ignore::pytest.PytestConfigWarning -m "not slow" tests/cli tests/test_without_qt.py
+	.venv-noqt/bin/python -m pytest -p no:napari -W ignore::pytest.PytestConfigWarning -m "not slow" tests/cli tests/test_without_qt.py
 
 demo-model: .venv/installed ## train the demo model that ships with the package
 	$(RUN)/python scripts/make_demo_model.py
