@@ -41,7 +41,7 @@ class WellResult:
     score, score_low, score_high
         Probability of the positive class, averaged over the sets, and its 95 % interval; NaN where there are no cells.
     call
-        The name of the class, or ``"no cells"``; see `inference.scoring`.
+        ``"positive"``, ``"negative"``, ``"no call"`` where the interval straddles the threshold, or ``"no cells"``.
     classes
         The model's classes; the last one is the positive one.
     probabilities

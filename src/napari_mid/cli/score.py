@@ -1,0 +1,46 @@
+"""``napari-mid score``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
+from napari_mid.inference.settings import ScoringSettings
+from napari_mid.settings import add_options, from_options
+
+EXAMPLE = "napari-mid score Images/ --model herg_model --plate-map plate_map.csv --out results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``score``."""
+    parser.add_argument("plate", type=Path, help="plate folder or index file")
+    parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' is the bundled demo model")
+    parser.add_argument("--out", type=Path, required=True, help="folder for wells.csv, cells.parquet and run.json")
+    parser.add_argument("--wells", help="wells to score: A01,B02 or A-D or A01-B06; all where not given")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    add_plate_options(parser)
+    add_options(parser, ScoringSettings)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Score the wells and write the tables."""
+    settings = from_options(ScoringSettings, options)
+    plate = opened_plate(options.plate, options)
+    wells = plate.select_wells(options.wells)
+    warn(plate.warnings)
+
+    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.workflow.score_plate import score_plate_steps, wells_table, write_results
+
+    model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
+    result = run_with_bar(score_plate_steps(plate, wells, model, settings=settings, device=options.device))
+    write_results(result, options.out)
+    for well in result.results:
+        warn([f"{well.well}: {warning}" for warning in well.warnings])
+    warn([f"{well}: {reason}" for well, reason in result.failed.items()])
+    if model.config.simulated:
+        print("demo model, simulated cells: these scores say nothing about a real compound")
+    calls = wells_table(result)["call"].value_counts()
+    summary = ", ".join(f"{count} {call}" for call, count in calls.items())
+    print(f"{len(wells)} wells: {summary}; {result.run['seconds']['total']:.1f} s on {result.run['device']}; {options.out}")

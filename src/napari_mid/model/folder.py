@@ -1,0 +1,81 @@
+"""A model is a folder: ``config.json``, ``model.safetensors``, ``card.md``, ``metrics.json``. Never pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from napari_mid.errors import ModelError
+from napari_mid.files import atomic_folder, write_json
+from napari_mid.model.config import ModelChannel, ModelConfig
+from napari_mid.model.network import MidModel
+
+CONFIG, WEIGHTS, CARD, METRICS = "config.json", "model.safetensors", "card.md", "metrics.json"
+
+
+def save_model(model: MidModel, path: Path, *, card: str, metrics: Mapping[str, Any]) -> Path:
+    """Write `model` as a folder that appears whole or not at all; gives the folder."""
+    with atomic_folder(Path(path)) as folder:
+        write_json(folder / CONFIG, dataclasses.asdict(model.config))
+        save_file({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+        (folder / CARD).write_text(card, encoding="utf-8")
+        write_json(folder / METRICS, dict(metrics))
+    return Path(path)
+
+
+def load_model(path: str | Path) -> MidModel:
+    """Open the model folder at `path`, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    ModelError
+        If a file is absent or damaged, or the weights do not fit the config.
+    """
+    folder = Path(path)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is not a model folder: it has no {name}; napari-mid train makes such folders.")
+    config = read_config(folder / CONFIG)
+    model = MidModel(config)
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{folder / WEIGHTS} does not hold the weights that {CONFIG} describes ({reason}).") from error
+    card = folder / CARD
+    model.card = card.read_text(encoding="utf-8") if card.is_file() else ""
+    model.hash = model_hash(folder)
+    model.path = folder
+    return model.eval()
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Read ``config.json``; keys that this version does not know are an error, since they could change the score."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["classes"] = tuple(content["classes"])
+        content["channels"] = tuple(ModelChannel(**channel) for channel in content["channels"])
+        return ModelConfig(**content)
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise ModelError(f"{path} is not the config of a MID model ({' '.join(str(error).split())}).") from error
+
+
+def model_hash(folder: Path) -> str:
+    """First 12 hex digits of the SHA-256 of the weights and the config: the same number is the same model."""
+    digest = hashlib.sha256()
+    for name in (CONFIG, WEIGHTS):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def demo_model_path() -> Path:
+    """The model folder that ships with the package; it was trained on simulated cells."""
+    return Path(str(resources.files("napari_mid"))) / "data" / "demo_model"

@@ -1,0 +1,105 @@
+"""The cells that a model learns from, and to which bag, group and class they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_mid.errors import TrainingError
+from napari_mid.plates.plate import Well
+
+#: Roles that a plate map gives to control wells; they name no compound, so such wells are split by well.
+CONTROL_ROLES = frozenset({"negative_control", "positive_control", "sample", "empty"})
+
+
+@dataclass(frozen=True)
+class LabelledBags:
+    """Labelled cells, cut once.
+
+    Parameters
+    ----------
+    slices
+        (M, C, S, S) float16 on the CPU, values from 0 to 1.
+    bag_of_cell
+        (M,) number of the bag of each cell.
+    names, groups, labels
+        Per bag: what it is, what it must not be split from (compound or well), and the number of its class.
+    classes
+        Names of the classes; the last one is the positive one.
+    split_unit
+        ``"compound"`` or ``"well"``: what the groups are.
+    """
+
+    slices: torch.Tensor
+    bag_of_cell: NDArray[np.int64]
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    split_unit: str
+
+    def cells_of(self, bag: int) -> NDArray[np.int64]:
+        """Numbers of the cells of `bag`."""
+        return np.flatnonzero(self.bag_of_cell == bag)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """To which class, group and bag a well belongs."""
+
+    label: int
+    group: str
+    bag: str
+
+
+def split_unit_of(wells: Sequence[Well], label: str, classes: Sequence[str]) -> str:
+    """``"compound"``, or ``"well"`` where the classes are control roles or a class has fewer than two compounds."""
+    if set(classes) <= CONTROL_ROLES:
+        return "well"
+    for name in classes:
+        compounds = {well.condition.get("compound") for well in wells if _same(well.condition.get(label), name)}
+        if len(compounds - {None}) < 2:
+            return "well"
+    return "compound"
+
+
+def classes_of(wells: Sequence[Well], label: str) -> tuple[str, ...]:
+    """The distinct values of the column `label`, sorted.
+
+    Raises
+    ------
+    TrainingError
+        If no well has such a column.
+    """
+    if not any(label in well.condition for well in wells):
+        columns = sorted({column for well in wells for column in well.condition})
+        raise TrainingError(f"The plate map has no column {label!r}; its columns are {', '.join(columns) or 'none'}.")
+    return tuple(sorted({str(well.condition[label]) for well in wells if well.condition.get(label) is not None}))
+
+
+def assign(well: Well, label: str, classes: Sequence[str], bag: str, split_unit: str) -> Assignment | None:
+    """Say where `well` belongs; None where its label is not among the classes."""
+    value = well.condition.get(label)
+    number = next((i for i, name in enumerate(classes) if _same(value, name)), None)
+    if number is None:
+        return None
+    well_key = f"{well.plate} {well.name}"
+    compound = well.condition.get("compound")
+    if split_unit == "well" or compound is None:
+        # cells of a bag must stay on one side of the split, so a bag is no larger than the unit of the split
+        return Assignment(number, well_key, well_key)
+    bags = {
+        "well": well_key,
+        "compound": str(compound),
+        "compound_dose": f"{compound} {well.condition.get('concentration')} {well.condition.get('unit') or ''}".strip(),
+    }
+    return Assignment(number, str(compound), bags[bag])
+
+
+def _same(value: Any, name: str) -> bool:
+    return value is not None and str(value) == name

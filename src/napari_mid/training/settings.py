@@ -1,0 +1,42 @@
+"""Settings of training, and the two presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from napari_mid.cells.slices import NORMALISATIONS
+from napari_mid.settings import setting
+
+BAGS = ("compound_dose", "compound", "well")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained (mid.md, section 3)."""
+
+    slice_size: int = setting(96, "edge of a slice in pixels", low=16, high=512)
+    bag: str = setting("compound_dose", "which cells belong together", choices=BAGS)
+    normalisation: str = setting("plate", "plate keeps absolute intensity, per_slice scales every slice", choices=NORMALISATIONS)
+    seed: int = setting(0, "seed of the split, the weights and the sampling", low=0)
+    backbone: str = setting("resnet18", "timm network that reads a slice")
+    width: int = setting(512, "length D of an embedding, divisible by the heads", low=8)
+    heads: int = setting(8, "attention heads", low=1)
+    set_size: int = setting(12, "random slices in a training set", low=1)
+    sets_per_step: int = setting(16, "sets in a training step", low=2)
+    steps: int = setting(2000, "training steps", low=1)
+    learning_rate: float = setting(3e-4, "highest learning rate of AdamW", low=0.0)
+    weight_decay: float = setting(0.05, "weight decay of AdamW", low=0.0)
+    warmup: float = setting(0.05, "share of the steps in which the learning rate rises", low=0.0, high=1.0)
+    label_smoothing: float = setting(0.1, "label smoothing of the cross-entropy", low=0.0, high=0.9)
+    clip_norm: float = setting(1.0, "largest norm of the gradient", low=0.0)
+    gain: float = setting(0.1, "largest random change of a channel's gain, as a share", low=0.0, high=0.9)
+    validation: float = setting(0.2, "share of the compounds (or wells) held out for validation", low=0.0, high=0.9)
+
+
+#: `paper` is every number of mid.md, sections 2 and 3; `fast` is for minutes on two CPU cores.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {},
+    "fast": {"backbone": "resnet10t", "width": 128, "steps": 300, "learning_rate": 1e-3},
+}

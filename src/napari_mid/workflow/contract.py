@@ -1,0 +1,120 @@
+"""Does the plate have what the model expects? Said before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_mid.errors import ChannelError
+from napari_mid.model.network import MidModel
+from napari_mid.plates.plate import Plate
+
+#: Relative difference of the pixel sizes of plate and model from which a person is warned.
+PIXEL_SIZE_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class PlateFit:
+    """How a plate serves a model.
+
+    Parameters
+    ----------
+    plate
+        The plate with the model's channel roles where it had none.
+    channels
+        Indices of the plate's channels in the order of the model's.
+    nucleus
+        Index of the channel in which nuclei are located.
+    warnings
+        What fits badly, one sentence each.
+    """
+
+    plate: Plate
+    channels: tuple[int, ...]
+    nucleus: int
+    warnings: tuple[str, ...]
+
+
+def fit(plate: Plate, model: MidModel) -> PlateFit:
+    """Match the channels of `plate` to those of `model`: by role where both have one, else by name.
+
+    Raises
+    ------
+    ChannelError
+        If the plate lacks a channel that the model was trained with; says how to map it.
+    """
+    plate = fit_model(plate, model)
+    channels = tuple(_match(plate, model, name, role) for name, role in _wanted(model))
+    return PlateFit(plate, channels, plate.role_index("nucleus"), tuple(_warnings(plate, model)))
+
+
+def fit_model(plate: Plate, model: MidModel) -> Plate:
+    """The plate with the roles that the model remembers, for channels of the same name that have no role yet.
+
+    Raises
+    ------
+    ChannelError
+        If the plate lacks a channel that the model was trained with.
+    """
+    taken = {channel.role for channel in plate.channels}
+    remembered = {name.casefold(): role for name, role in _wanted(model) if role != "other" and role not in taken}
+    if "nucleus" not in taken and model.config.nucleus_channel:
+        remembered.setdefault(model.config.nucleus_channel.casefold(), "nucleus")
+    new = {
+        channel.name: remembered[channel.name.casefold()]
+        for channel in plate.channels
+        if channel.role == "other" and channel.name.casefold() in remembered
+    }
+    plate = plate.with_roles(new) if new else plate
+    for name, role in _wanted(model):
+        _match(plate, model, name, role)
+    return plate
+
+
+def contract_notes(plate: Plate, model: MidModel) -> list[str]:
+    """One-line facts for the window: what fits, then what fits badly.
+
+    Raises
+    ------
+    ChannelError
+        If the plate lacks a channel that the model was trained with.
+    """
+    found = fit(plate, model)
+    names = ", ".join(found.plate.channels[channel].name for channel in found.channels)
+    size = f"{plate.pixel_size_um:.2f} µm/px" if plate.pixel_size_um else "pixel size unknown"
+    return [f"fits: {names}; {size}; slices of {slice_size_text(plate, model)}", *found.warnings]
+
+
+def slice_size_text(plate: Plate, model: MidModel) -> str:
+    """``"96 px (57.6 µm)"``, or pixels alone where the pixel size is unknown."""
+    size = model.config.slice_px
+    return f"{size} px ({size * plate.pixel_size_um:.1f} µm)" if plate.pixel_size_um else f"{size} px"
+
+
+def _wanted(model: MidModel) -> list[tuple[str, str]]:
+    return [(channel.name, channel.role) for channel in model.config.channels]
+
+
+def _match(plate: Plate, model: MidModel, name: str, role: str) -> int:
+    by_role = [index for index, channel in enumerate(plate.channels) if channel.role == role and role != "other"]
+    by_name = [index for index, channel in enumerate(plate.channels) if channel.name.casefold() == name.casefold()]
+    for index in by_name:
+        if index in by_role or not by_role:
+            return index
+    if by_role:
+        return by_role[0]
+    shown = name if role == "other" else f"{name} (role {role})"
+    hint = f"--roles NAME={role}" if role != "other" else "a plate with such a channel"
+    raise ChannelError(
+        f"Model {model.config.name} needs the channel {shown}, but plate {plate.name} has "
+        f"{', '.join(f'{channel.name} ({channel.role})' for channel in plate.channels)}; give {hint}, or choose another model."
+    )
+
+
+def _warnings(plate: Plate, model: MidModel) -> list[str]:
+    trained, here = model.config.pixel_size_um, plate.pixel_size_um
+    if trained and here and abs(here / trained - 1) > PIXEL_SIZE_TOLERANCE:
+        return [
+            f"pixels of this plate are {here:.3g} µm, the model was trained with {trained:.3g} µm: cells look "
+            f"{trained / here:.2g} times as large to it"
+        ]
+    return []

@@ -1,0 +1,164 @@
+"""Many wells of a plate, one after the other, and the tables they become."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from napari_mid.cells.device import AUTO, device_label, pick_device
+from napari_mid.cells.settings import DetectionSettings
+from napari_mid.errors import MidError
+from napari_mid.files import atomic_path, write_json
+from napari_mid.images.intensity import estimate_intensity_range
+from napari_mid.inference.result import CELL_COLUMNS, WellResult
+from napari_mid.inference.settings import ScoringSettings
+from napari_mid.model.network import MidModel
+from napari_mid.plates.plate import Plate, Well
+from napari_mid.progress import Progress, Steps
+from napari_mid.workflow.contract import fit
+from napari_mid.workflow.score_well import model_detection, score_well_steps
+
+#: `call` of a well whose images cannot be read.
+UNREADABLE = "unreadable"
+
+
+@dataclasses.dataclass(frozen=True)
+class PlateResult:
+    """Results of the wells of a plate.
+
+    Parameters
+    ----------
+    results
+        In the order scored.
+    failed
+        Well to the sentence that says why it has no result.
+    run
+        The run record: versions, device, settings, model, seconds per step.
+    """
+
+    plate: Plate
+    results: tuple[WellResult, ...]
+    failed: dict[str, str]
+    run: dict[str, Any]
+
+
+def score_plate_steps(
+    plate: Plate,
+    wells: Sequence[Well],
+    model: MidModel,
+    *,
+    settings: ScoringSettings | None = None,
+    detection: DetectionSettings | None = None,
+    device: str = AUTO,
+) -> Steps[PlateResult]:
+    """Score `wells`; a well that cannot be read is recorded as failed and the others go on.
+
+    Raises
+    ------
+    MidError
+        If the plate does not fit the model.
+    """
+    fit(plate, model)  # says what does not fit before any pixel is read
+    start = time.perf_counter()
+    intensity = yield from estimate_intensity_range(plate)
+    seconds = {"intensity": time.perf_counter() - start}
+    results: list[WellResult] = []
+    failed: dict[str, str] = {}
+    for done, well in enumerate(wells):
+        yield Progress("scoring wells", done, len(wells), well.name)
+        steps = score_well_steps(
+            plate, well.name, model, intensity=intensity, settings=settings, detection=detection, device=device
+        )
+        try:
+            while True:
+                progress = next(steps)
+                yield Progress("scoring wells", done, len(wells), f"{well.name}, {progress.detail}")
+        except StopIteration as stop:
+            result: WellResult = stop.value
+        except MidError as error:
+            failed[well.name] = str(error)
+            continue
+        results.append(result)
+        for step, spent in result.seconds.items():
+            seconds[step] = seconds.get(step, 0.0) + spent
+    yield Progress("scoring wells", len(wells), len(wells))
+    seconds["total"] = time.perf_counter() - start
+    run = _run_record(plate, model, settings or ScoringSettings(), detection or model_detection(model), device, seconds)
+    run["intensity_range"] = {channel.name: list(intensity.limits(index)) for index, channel in enumerate(plate.channels)}
+    return PlateResult(plate, tuple(results), failed, run)
+
+
+def wells_table(plate_result: PlateResult) -> pd.DataFrame:
+    """A row per well: score with interval, call, number of cells, warnings, and the plate map's columns."""
+    plate = plate_result.plate
+    rows = []
+    by_well = {result.well: result for result in plate_result.results}
+    for name in sorted([*by_well, *plate_result.failed], key=list(plate.wells).index):
+        result = by_well.get(name)
+        row: dict[str, Any] = {"Metadata_Plate": plate.name, "Metadata_Well": name}
+        if result is None:
+            row |= {"score": None, "score_low": None, "score_high": None, "call": UNREADABLE, "n_cells": 0}
+            row["warnings"] = plate_result.failed[name]
+        else:
+            row |= {
+                "score": result.score,
+                "score_low": result.score_low,
+                "score_high": result.score_high,
+                "call": result.call,
+                "n_cells": result.n_cells,
+                "warnings": "; ".join(result.warnings),
+            }
+        row |= {column: value for column, value in plate.wells[name].condition.items() if column not in row}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def cells_table(plate_result: PlateResult) -> pd.DataFrame:
+    """A row per cell of every scored well, columns `CELL_COLUMNS`."""
+    tables = [result.cells for result in plate_result.results if result.n_cells]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(CELL_COLUMNS))
+
+
+def write_results(plate_result: PlateResult, out: Path) -> None:
+    """Write ``wells.csv``, ``cells.parquet`` and ``run.json`` into the folder `out`."""
+    with atomic_path(out / "wells.csv") as path:
+        wells_table(plate_result).to_csv(path, index=False)
+    with atomic_path(out / "cells.parquet") as path:
+        cells_table(plate_result).to_parquet(path, index=False)
+    write_json(out / "run.json", plate_result.run)
+
+
+def _run_record(
+    plate: Plate, model: MidModel, settings: ScoringSettings, detection: DetectionSettings, device: str, seconds: dict[str, float]
+) -> dict[str, Any]:
+    packages = ("napari-mid", "torch", "timm", "numpy", "scikit-image", "tifffile")
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}},
+        "device": device_label(pick_device(device)),
+        "plate": {"name": plate.name, "path": str(plate.path), "format": plate.format, "simulated": plate.simulated},
+        "model": {
+            "name": model.config.name,
+            "hash": model.hash,
+            "classes": list(model.config.classes),
+            "simulated": model.config.simulated,
+        },
+        "settings": {
+            "scoring": dataclasses.asdict(settings),
+            "detection": dataclasses.asdict(detection),
+            "roles": {channel.name: channel.role for channel in fit(plate, model).plate.channels},
+            "slice_px": model.config.slice_px,
+            "normalisation": model.config.normalisation,
+            "threshold": model.config.threshold,
+            "temperature": model.config.temperature,
+        },
+        "seconds": {step: round(spent, 3) for step, spent in seconds.items()},
+    }

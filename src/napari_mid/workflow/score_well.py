@@ -1,0 +1,291 @@
+"""One well, from files to result: read, locate nuclei, cut slices, encode once, score sets."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from napari_mid.cells.detectors import detect_field
+from napari_mid.cells.device import AUTO, device_label, pick_device
+from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.settings import DetectionSettings
+from napari_mid.cells.slices import slice_batches, touches_border
+from napari_mid.errors import ImageReadError, WellError
+from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
+from napari_mid.images.well_images import WellImages
+from napari_mid.inference.result import CELL_COLUMNS, NO_CELLS, WellResult
+from napari_mid.inference.scoring import call_of, score_bag
+from napari_mid.inference.settings import ScoringSettings
+from napari_mid.model.network import MidModel
+from napari_mid.plates.plate import Field, Plate, Well
+from napari_mid.progress import Progress, Steps, finish
+from napari_mid.workflow.contract import PlateFit, fit
+
+#: A score that rests on fewer cells gets a warning.
+FEW_CELLS = 30
+
+
+def score_well(
+    well: Well,
+    model: MidModel,
+    *,
+    intensity: IntensityRange | None = None,
+    nuclei: Mapping[int, Nuclei] | None = None,
+    settings: ScoringSettings | None = None,
+    detection: DetectionSettings | None = None,
+    device: str = AUTO,
+) -> WellResult:
+    """Score one well of a plate: ``score_well(plate["B03"], model)``.
+
+    Parameters
+    ----------
+    well
+        Taken as ``plate["B03"]``, so that it knows its plate.
+    model
+        From `load_model`.
+    intensity
+        The plate's intensity range; estimated from a sample of its fields where None. Pass it when scoring several wells.
+    nuclei
+        By field; located where None.
+    settings, detection
+        Of the sets and of the detector; `detection` is the model's own where None.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
+
+    Raises
+    ------
+    MidError
+        If the plate lacks a channel of the model, or no field can be read.
+    """
+    if well.parent is None:
+        raise WellError(f'Well {well.name} does not know its plate; take it as plate["{well.name}"].')
+    return finish(
+        score_well_steps(
+            well.parent,
+            well.name,
+            model,
+            intensity=intensity,
+            nuclei=nuclei,
+            settings=settings,
+            detection=detection,
+            device=device,
+        )
+    )
+
+
+def score_well_steps(
+    plate: Plate,
+    well: str,
+    model: MidModel,
+    *,
+    intensity: IntensityRange | None = None,
+    images: WellImages | None = None,
+    nuclei: Mapping[int, Nuclei] | None = None,
+    settings: ScoringSettings | None = None,
+    detection: DetectionSettings | None = None,
+    device: str = AUTO,
+) -> Steps[WellResult]:
+    """Like `score_well`, as a generator of progress; `images` are the well's pixels where they are in memory already."""
+    settings = settings or ScoringSettings()
+    detection = detection or model_detection(model)
+    fitted = fit(plate, model)
+    if intensity is None:
+        intensity = yield from estimate_intensity_range(plate)
+    place = pick_device(device)
+    model.to(place).eval()
+    clock = _Clock()
+    cells = yield from _encode_well(fitted, well, model, intensity, images, nuclei, detection, settings, place, clock)
+    yield Progress(f"scoring {well}", 1, 1, f"{len(cells.embeddings)} cells")
+    result = _result(fitted, well, model, cells, settings, clock)
+    return dataclasses.replace(
+        result,
+        settings={
+            "scoring": dataclasses.asdict(settings),
+            "detection": "given nuclei" if nuclei is not None else dataclasses.asdict(detection),
+            "intensity_low": [intensity.low[channel] for channel in fitted.channels],
+            "intensity_high": [intensity.high[channel] for channel in fitted.channels],
+            "channels": [plate.channels[channel].name for channel in fitted.channels],
+            "slice_px": model.config.slice_px,
+            "normalisation": model.config.normalisation,
+        },
+        device=device_label(place),
+    )
+
+
+def model_detection(model: MidModel) -> DetectionSettings:
+    """The detection settings that the model was trained with."""
+    known = {field.name for field in dataclasses.fields(DetectionSettings)}
+    return DetectionSettings(**{name: value for name, value in model.config.detection.items() if name in known})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cells:
+    """The cells of a well: a table row and an embedding each."""
+
+    table: pd.DataFrame
+    embeddings: NDArray[np.float32]
+    warnings: tuple[str, ...]
+
+
+class _Clock:
+    """Adds up seconds per step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+
+def _encode_well(
+    fitted: PlateFit,
+    well: str,
+    model: MidModel,
+    intensity: IntensityRange,
+    images: WellImages | None,
+    nuclei: Mapping[int, Nuclei] | None,
+    detection: DetectionSettings,
+    settings: ScoringSettings,
+    place: torch.device,
+    clock: _Clock,
+) -> Steps[_Cells]:
+    fields = fitted.plate[well].fields
+    tables: list[pd.DataFrame] = []
+    embeddings: list[NDArray[np.float32]] = [np.empty((0, model.config.width), dtype=np.float32)]
+    warnings: list[str] = []
+    readable = 0
+    for done, (number, field) in enumerate(sorted(fields.items())):
+        yield Progress(f"scoring {well}", done, len(fields) + 1, f"field {number}: reading")
+        try:
+            with clock.time("read"):
+                planes, nucleus_plane = _planes(field, fitted, images)
+        except ImageReadError as error:
+            warnings.append(str(error))
+            continue
+        readable += 1
+        if nuclei is None:
+            yield Progress(f"scoring {well}", done, len(fields) + 1, f"field {number}: locating nuclei")
+            with clock.time("detect"):
+                found = detect_field(
+                    nucleus_plane,
+                    well=well,
+                    field=number,
+                    settings=detection,
+                    pixel_size_um=fitted.plate.pixel_size_um,
+                    device=place,
+                )
+        elif number in nuclei:
+            found = nuclei[number]
+        else:
+            continue
+        tables.append(_table(fitted.plate.name, found, model.config.slice_px, planes.shape))
+        low = [intensity.low[channel] for channel in fitted.channels]
+        high = [intensity.high[channel] for channel in fitted.channels]
+        on_device = torch.from_numpy(planes).to(place)
+        batches = slice_batches(
+            on_device, found.centroids, model.config.slice_px, low, high, model.config.normalisation, settings.batch_size
+        )
+        encoded = 0
+        while True:
+            with clock.time("encode"), torch.inference_mode():
+                slices = next(batches, None)
+                if slices is None:
+                    break
+                embeddings.append(model.encode(slices.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
+            encoded += len(embeddings[-1])
+            yield Progress(f"scoring {well}", done, len(fields) + 1, f"field {number}: {encoded} of {len(found)} cells read")
+    if not readable:
+        reason = warnings[0] if warnings else "the well has no fields."
+        raise ImageReadError(f"No field of well {well} of plate {fitted.plate.name} can be read: {reason}")
+    table = pd.concat(tables, ignore_index=True) if tables else _table(fitted.plate.name, None, 0, (0, 0))
+    return _Cells(table, np.concatenate(embeddings), tuple(warnings))
+
+
+def _planes(field: Field, fitted: PlateFit, images: WellImages | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The model's channels (C, Y, X) and the nucleus channel (Y, X) of `field`."""
+    if images is not None and images.well == field.well:
+        if field.number not in images.fields:
+            raise ImageReadError(f"{field.key} of plate {field.plate} could not be read.")
+        pixels = images.fields[field.number]
+        return pixels[list(fitted.channels)], pixels[fitted.nucleus]
+    if fitted.nucleus in fitted.channels:
+        pixels = field.load(fitted.channels)
+        return pixels, pixels[fitted.channels.index(fitted.nucleus)]
+    pixels = field.load([*fitted.channels, fitted.nucleus])
+    return pixels[:-1], pixels[-1]
+
+
+def _table(plate: str, nuclei: Nuclei | None, size_px: int, shape: tuple[int, ...]) -> pd.DataFrame:
+    centroids = nuclei.centroids if nuclei is not None else np.empty((0, 2))
+    return pd.DataFrame(
+        {
+            "Metadata_Plate": plate,
+            "Metadata_Well": nuclei.well if nuclei is not None else "",
+            "Metadata_Site": nuclei.field if nuclei is not None else 0,
+            "Nuclei_Location_Center_X": centroids[:, 1],
+            "Nuclei_Location_Center_Y": centroids[:, 0],
+            "Nuclei_AreaShape_Area": nuclei.area_px if nuclei is not None else np.empty(0),
+            "touches_border": touches_border(centroids, size_px, shape),
+        },
+        index=pd.RangeIndex(len(centroids)),
+    )
+
+
+def _result(fitted: PlateFit, well: str, model: MidModel, cells: _Cells, settings: ScoringSettings, clock: _Clock) -> WellResult:
+    n_cells = len(cells.embeddings)
+    warnings = [*fitted.warnings, *cells.warnings]
+    table = cells.table
+    if n_cells == 0:
+        warnings.append(f"no nuclei were found in {well}, so it has no score")
+        table = table.reindex(columns=list(CELL_COLUMNS))
+        score = low = high = float("nan")
+        probabilities, set_scores = np.full(len(model.config.classes), np.nan), np.empty(0)
+    else:
+        with clock.time("score"):
+            bag = score_bag(model, cells.embeddings, settings)
+        score, low, high = bag.score, bag.score_low, bag.score_high
+        probabilities, set_scores = bag.probabilities, bag.set_scores
+        # the most relevant cell has rank 1; equal cells keep their order, so that ranks are 1 to N
+        rank = np.empty(n_cells, dtype=np.int64)
+        rank[np.argsort(-bag.lift, kind="stable")] = np.arange(1, n_cells + 1)
+        table = table.assign(
+            attention=bag.attention,
+            relevance=bag.lift,
+            relevance_se=bag.lift_se,
+            rank=rank,
+            percentile=100.0 * (n_cells - rank + 0.5) / n_cells,
+            score_alone=bag.alone,
+        )[list(CELL_COLUMNS)]
+        if n_cells < FEW_CELLS:
+            warnings.append(f"{well} has only {n_cells} cells; its score is uncertain")
+    call = NO_CELLS if n_cells == 0 else call_of(score, low, high, model.config.threshold)
+    return WellResult(
+        plate=fitted.plate.name,
+        well=well,
+        score=score,
+        score_low=low,
+        score_high=high,
+        call=call,
+        classes=model.config.classes,
+        probabilities=probabilities,
+        cells=table,
+        embeddings=cells.embeddings,
+        set_scores=set_scores,
+        warnings=tuple(warnings),
+        model_name=model.config.name,
+        model_hash=model.hash,
+        model_simulated=model.config.simulated,
+        condition=dict(fitted.plate[well].condition),
+        seconds=dict(clock.seconds),
+    )
