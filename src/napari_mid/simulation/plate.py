@@ -1,0 +1,125 @@
+"""Draws a plate and writes it whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mid import __version__
+from napari_mid.errors import MidError
+from napari_mid.files import atomic_folder, write_json
+from napari_mid.progress import Progress, Steps
+from napari_mid.settings import check
+from napari_mid.simulation.cells import draw_field
+from napari_mid.simulation.harmony_writer import INDEX, INSTRUMENT, write_field, write_index
+from napari_mid.simulation.plan import WellPlan, plan_plate
+from napari_mid.simulation.settings import SimulationSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLATE_MAP = "plate_map.csv"
+TRUTH = "truth.parquet"
+RECORD = "simulation.json"
+
+
+class OutputFolderError(MidError):
+    """The folder to write into holds something that is not ours to replace."""
+
+
+def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool = False) -> Steps[Path]:
+    """Draw a plate into the folder `out`.
+
+    Parameters
+    ----------
+    out
+        A folder that does not exist yet or is empty.
+    settings
+        What to draw.
+    overwrite
+        Replace `out` where it is a simulated plate; any other folder with content is refused.
+
+    Returns
+    -------
+    Path
+        `out`, with ``Images/Index.idx.xml``, ``plate_map.csv``, ``truth.parquet`` (a row per nucleus) and ``simulation.json`` (the
+        settings and the true dose response of every compound).
+
+    Raises
+    ------
+    OutputFolderError
+        If `out` may not be written.
+    SettingsError
+        If a setting is outside its range.
+    """
+    import pandas as pd
+
+    out = Path(out)
+    check(settings)
+    _check_free(out, overwrite)
+    plans = plan_plate(settings.wells, settings.replicates, settings.first_compound)
+    total = len(plans) * settings.fields
+    truth = []
+    with atomic_folder(out) as folder:
+        for i, plan in enumerate(plans):
+            for field in range(1, settings.fields + 1):
+                yield Progress("drawing fields", i * settings.fields + field - 1, total, f"{plan.well} field {field}")
+                drawn = draw_field(plan, field, settings)
+                write_field(folder, plan, field, drawn.image)
+                truth.append(drawn.truth)
+        write_index(folder, plans, settings)
+        plate_map_table(plans).to_csv(folder / PLATE_MAP, index=False)
+        pd.concat(truth, ignore_index=True).to_parquet(folder / TRUTH, index=False)
+        write_json(folder / RECORD, _record(plans, settings))
+    yield Progress("drawing fields", total, total, str(out))
+    return out
+
+
+def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
+    """The plate map: a row per well.
+
+    ``toxicity`` is a property of the compound; ``active`` says whether more than a fifth of the cells respond at this very dose.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "well": [plan.well for plan in plans],
+            "compound": [plan.compound.name for plan in plans],
+            "concentration": [plan.concentration_um for plan in plans],
+            "unit": "uM",
+            "role": [plan.role for plan in plans],
+            "toxicity": ["toxic" if plan.compound.toxic else "nontoxic" for plan in plans],
+            "active": ["yes" if plan.active else "no" for plan in plans],
+            "replicate": [plan.replicate for plan in plans],
+        }
+    )
+
+
+def _record(plans: Sequence[WellPlan], settings: SimulationSettings) -> dict[str, object]:
+    compounds = {plan.compound.name: dataclasses.asdict(plan.compound) for plan in plans}
+    return {"napari_mid": __version__, "settings": dataclasses.asdict(settings), "compounds": compounds}
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputFolderError(f"{out} is a file; give the name of a folder to write the plate into.")
+    if not any(out.iterdir()):
+        return
+    if not is_simulated_plate(out):
+        raise OutputFolderError(f"{out} is not empty and not a simulated plate; give a new folder.")
+    if not overwrite:
+        raise OutputFolderError(f"{out} already holds a simulated plate; give a new folder, or --overwrite to replace it.")
+
+
+def is_simulated_plate(folder: Path) -> bool:
+    """Whether `folder` was written by `simulate_steps`."""
+    index = folder / INDEX
+    if not index.is_file() or not (folder / RECORD).is_file():
+        return False
+    with index.open(encoding="utf-8", errors="replace") as file:
+        return f"<InstrumentType>{INSTRUMENT}</InstrumentType>" in file.read(2000)
