@@ -1,0 +1,163 @@
+"""What stands beside every exported picture: which plate, well and compound, which score, which model."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from napari_mid.inference.result import NO_CELLS, WellResult
+
+RESEARCH_ONLY = "Research use only"
+DEMO_MODEL = "Demo model, simulated cells"
+SIMULATED_IMAGES = "Simulated images"
+
+#: Figures of the model's hash that are printed.
+HASH_LENGTH = 8
+
+#: Units as tables spell them and as they are printed.
+UNITS = {"uM": "µM", "um": "µM", "ug/ml": "µg/ml", "ug/mL": "µg/mL"}
+
+LineKind = Literal["title", "plain", "quiet", "caution"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionLine:
+    """One line of a caption; `caution` lines stand out."""
+
+    text: str
+    kind: LineKind = "plain"
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What a picture shows.
+
+    Parameters
+    ----------
+    plate, well
+        The key.
+    condition
+        The well's row of the plate map.
+    task
+        What the model predicts.
+    score, score_low, score_high, call, n_cells
+        As in `WellResult`; `score` is None where the well was not scored.
+    model_name, model_hash, model_simulated
+        Which model, and whether it was trained on simulated cells.
+    plate_simulated
+        Whether the images were drawn.
+    region
+        What part of the well is shown; empty for all of it.
+    date
+        Day of the export.
+    """
+
+    plate: str
+    well: str
+    condition: Mapping[str, Any] = field(default_factory=dict)
+    task: str = ""
+    score: float | None = None
+    score_low: float = math.nan
+    score_high: float = math.nan
+    call: str = ""
+    n_cells: int = 0
+    model_name: str = ""
+    model_hash: str = ""
+    model_simulated: bool = False
+    plate_simulated: bool = False
+    region: str = ""
+    date: datetime.date = field(default_factory=datetime.date.today)
+
+    def cautions(self) -> list[str]:
+        """What must be said wherever the picture or the score is shown."""
+        cautions = [DEMO_MODEL] if self.model_simulated else []
+        return cautions + ([SIMULATED_IMAGES] if self.plate_simulated else [])
+
+    def lines(self) -> list[CaptionLine]:
+        """The lines of the title block."""
+        title = [f"Plate {self.plate}", f"well {self.well}", condition_text(self.condition), self.region]
+        model = [f"model {self.model_name}" if self.model_name else "", self.model_hash[:HASH_LENGTH], self.date.isoformat()]
+        lines = [CaptionLine(_joined(title), "title"), CaptionLine(self._score_line()), CaptionLine(_joined(model), "quiet")]
+        if self.cautions():
+            lines.append(CaptionLine(_joined(self.cautions()), "caution"))
+        return lines
+
+    def _score_line(self) -> str:
+        if self.score is None:
+            return "not scored"
+        score = score_text(self.score, self.score_low, self.score_high, self.call)
+        cells = "" if math.isnan(self.score) else cells_text(self.n_cells)
+        return (f"{words(self.task)}: " if self.task else "") + _joined([score, cells])
+
+
+def caption_of(
+    result: WellResult, *, task: str = "", plate_simulated: bool = False, region: str = "", date: datetime.date | None = None
+) -> Caption:
+    """The caption of a scored well."""
+    return Caption(
+        plate=result.plate,
+        well=result.well,
+        condition=result.condition,
+        task=task,
+        score=result.score,
+        score_low=result.score_low,
+        score_high=result.score_high,
+        call=result.call,
+        n_cells=result.n_cells,
+        model_name=result.model_name,
+        model_hash=result.model_hash,
+        model_simulated=result.model_simulated,
+        plate_simulated=plate_simulated,
+        region=region,
+        date=date or datetime.date.today(),
+    )
+
+
+def score_text(score: float, low: float, high: float, call: str) -> str:
+    """``"score 0.87 (95 % interval 0.82–0.91), call toxic"``, or ``"no cells"``."""
+    if math.isnan(score):
+        return words(call) or NO_CELLS
+    interval = "" if math.isnan(low) or math.isnan(high) else f" (95 % interval {low:.2f}–{high:.2f})"
+    return f"score {score:.2f}{interval}" + (f", call {words(call)}" if call else "")
+
+
+def cells_text(n_cells: int) -> str:
+    """``"1 cell"``, ``"3,912 cells"``."""
+    return f"{n_cells:,} cell" + ("" if n_cells == 1 else "s")
+
+
+def condition_text(condition: Mapping[str, Any]) -> str:
+    """Compound and dose, ``"Alfuzosin 3.33 µM"``; for a control its role, ``"DMSO, negative control"``; empty where unknown."""
+    compound, role = _word(condition.get("compound")), _word(condition.get("role"))
+    number, unit = _number(condition.get("concentration")), _word(condition.get("unit"))
+    unit = UNITS.get(unit, unit)
+    parts = []
+    if compound:
+        parts.append(f"{compound} {number:.4g} {unit}".strip() if number else compound)
+    if role and (role != "sample" or not compound):
+        parts.append(words(role))
+    return ", ".join(parts)
+
+
+def words(name: str) -> str:
+    """A name from a table or a setting as it is spoken: ``"positive_control"`` becomes ``"positive control"``."""
+    return name.replace("_", " ").strip()
+
+
+def _number(value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return 0.0
+    return 0.0 if math.isnan(number) else number
+
+
+def _word(value: object) -> str:
+    return "" if value is None or value != value else str(value).strip()  # NaN differs from itself
+
+
+def _joined(parts: list[str]) -> str:
+    return " · ".join(part for part in parts if part)
