@@ -62,4 +62,4 @@ def expose(
     """The (Y, X) image that the camera takes of `light`, in which a well stained cell is 1; `level` is the well's staining."""
     expected = (light * (stain.counts * level) + stain.background) * lamp / COUNTS_PER_PHOTON
     counts = rng.poisson(np.maximum(expected, 0)) * COUNTS_PER_PHOTON + rng.normal(OFFSET, READ_NOISE, light.shape)
-    return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(counts), 0, 65535), dtype=np.uint16)

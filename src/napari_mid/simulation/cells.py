@@ -34,7 +34,7 @@ class SimulatedField:
 
 
 def draw_field(plan: WellPlan, field: int, settings: SimulationSettings) -> SimulatedField:
-    """Draw one field of a well; the result depends on the settings, the well and the field number (from 1), and on nothing else."""
+    """Draw one field of a well; the result depends on the settings, the well and the field number (from 1) alone."""
     pixel = settings.pixel_size_um
     well = WellTraits.draw(np.random.default_rng([settings.seed, plan.row, plan.column, 0]))
     rng = np.random.default_rng([settings.seed, plan.row, plan.column, field])

@@ -27,7 +27,7 @@ def image_name(row: int, column: int, field: int, channel: int) -> str:
 
 
 def field_position_m(field: int, fields: int, field_m: float) -> tuple[float, float]:
-    """Stage position (y, x) in metres of the centre of 1-based `field`: a grid around the middle of the well, y growing upwards."""
+    """Stage position (y, x) in metres of the centre of 1-based `field`: a grid around the middle of the well, y upwards."""
     columns = math.ceil(math.sqrt(fields))
     rows = math.ceil(fields / columns)
     row, column = divmod(field - 1, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ class Compound:
         """Expected fraction of responding cells at `concentration_um` (Hill curve)."""
         if concentration_um <= 0:
             return 0.0
-        return self.top / (1 + (self.ec50_um / concentration_um) ** self.hill)
+        return self.top / (1.0 + math.pow(self.ec50_um / concentration_um, self.hill))
 
 
 VEHICLE = Compound("DMSO", toxic=False)
@@ -98,7 +99,7 @@ class WellTraits:
     def draw(rng: np.random.Generator) -> WellTraits:
         """Draw the traits of a well."""
         return WellTraits(
-            density=float(rng.lognormal(0, 0.12)),
+            density=float(rng.lognormal(0, 0.1)),
             death=float(rng.gamma(8, NATURAL_DEATH / 8)),
             stress=float(rng.gamma(8, NATURAL_STRESS / 8)),
             stain=rng.lognormal(0, 0.06, 4),
@@ -173,7 +174,7 @@ def draw_cells(
     looks = _dead_looks(rng, n) if dead.any() else {}
     living: dict[str, NDArray[Any]] = {
         "nucleus_um": 6.7 * rng.lognormal(0, 0.08, n) * (1 - np.minimum(0.22 * nucleus, 0.4)),
-        "body_um": 30 * rng.lognormal(0, 0.12, n) * (1 - 0.1 * strength),
+        "body_um": 34 * rng.lognormal(0, 0.12, n) * (1 - 0.1 * strength),
         "elongation": 1 + rng.gamma(3, 0.09, n),
         "hoechst": rng.lognormal(0, 0.16, n) * (1 + 0.4 * nucleus),
         "ros": rng.lognormal(0, 0.24, n) * (1 + 0.7 * ros),

@@ -49,8 +49,9 @@ def plate_size(wells: int) -> tuple[int, int]:
 def plan_plate(wells: int, replicates: int = 1, first_compound: int = 1) -> list[WellPlan]:
     """Fill `wells` wells row by row.
 
-    Toxic and inactive compounds take turns with full dose series, then come the controls, then two shorter series (a toxic and an
-    inactive compound) in the wells that are left. So every plate has vehicle wells, a positive control and both kinds of compound.
+    Toxic and inactive compounds take turns with full dose series, then come the controls, then two shorter series, of a toxic
+    and an inactive compound, in the wells that are left. So every plate has vehicle wells, a positive control and compounds of
+    both kinds.
     """
     negative = max(2, round(0.82 * math.sqrt(wells)))
     positive = math.ceil(negative / 2)

@@ -44,8 +44,8 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
     Returns
     -------
     Path
-        `out`, with ``Images/Index.idx.xml``, ``plate_map.csv``, ``truth.parquet`` (a row per nucleus) and ``simulation.json`` (the
-        settings and the true dose response of every compound).
+        `out`, with ``Images/Index.idx.xml``, ``plate_map.csv``, ``truth.parquet`` (a row per nucleus) and ``simulation.json``
+        (the settings and the true dose response of every compound).
 
     Raises
     ------

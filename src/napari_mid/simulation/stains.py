@@ -53,8 +53,8 @@ def nucleus_patches(rng: np.random.Generator, layer: Monolayer, cells: CellTrait
     distance = np.hypot(long / root, short * root)
     around = np.arctan2(short * root, long / root)
     edge = np.ones_like(distance)
-    for bumps in (2, 3, 5):
-        edge += rng.normal(0, 0.035, (n, 1, 1)) * np.cos(bumps * around + rng.uniform(0, 2 * np.pi, (n, 1, 1)))
+    for bumps, depth in ((2, 0.035), (3, 0.022), (4, 0.012)):
+        edge += rng.normal(0, depth, (n, 1, 1)) * np.cos(bumps * around + rng.uniform(0, 2 * np.pi, (n, 1, 1)))
     masks = _soft(edge * radius[:, None, None] - distance)
     # thicker in the middle, as nuclei of a monolayer are
     masks *= 0.72 + 0.28 * np.sqrt(np.clip(1 - (distance / (edge * radius[:, None, None])) ** 2, 0, 1))
@@ -73,7 +73,7 @@ def nucleus_patches(rng: np.random.Generator, layer: Monolayer, cells: CellTrait
 
 def _soft(inside_px: NDArray[np.floating]) -> NDArray[np.floating]:
     """1 well inside an outline, 0 outside, with an edge of about a pixel."""
-    return np.clip(inside_px + 0.5, 0, 1)
+    return np.asarray(np.clip(inside_px + 0.5, 0, 1))
 
 
 def hoechst_light(
@@ -125,13 +125,13 @@ def mmp_light(
     rng: np.random.Generator, layer: Monolayer, nuclei: NucleusPatches, cells: CellTraits, pixel_size_um: float
 ) -> Light:
     """Mitochondria as curved threads around the nucleus and along the cell, in pieces and paler where the potential is lost."""
-    owner = np.repeat(np.arange(len(cells)), rng.poisson(70, len(cells)) * (cells.mmp > 0))
+    owner = np.repeat(np.arange(len(cells)), rng.poisson(100, len(cells)) * (cells.mmp > 0))
     n, n_steps = len(owner), max(2, round(24 / pixel_size_um))
     broken = cells.fragmentation[owner]
     length = np.maximum(rng.gamma(4, 3.2, n) * (1 - 0.85 * broken), 1.2) / pixel_size_um
     start = rng.uniform(0, 2 * np.pi, n)
-    far = (1.05 * cells.nucleus_um[owner] + rng.exponential(5.5, n)) / pixel_size_um
-    along = np.where(rng.random(n) < 0.45, layer.axis + rng.normal(0, 0.35, n), start + np.pi / 2 + rng.normal(0, 0.5, n))
+    far = (1.05 * cells.nucleus_um[owner] + rng.exponential(8.0, n)) / pixel_size_um
+    along = np.where(rng.random(n) < 0.6, layer.axis + rng.normal(0, 0.35, n), start + np.pi / 2 + rng.normal(0, 0.5, n))
     bend = rng.normal(0, 0.03, (n, 1)) + rng.normal(0, 0.22, (n, n_steps))
     heading = along[:, None] + np.cumsum(bend * np.sqrt(pixel_size_um / 0.6), axis=1)
     steps = np.arange(n_steps)
@@ -144,8 +144,8 @@ def mmp_light(
     inside = np.zeros_like(threads)
     nuclei.add_to(inside, np.ones(len(cells)), np.zeros(len(cells), dtype=bool))
     outside = 1 - 0.8 * np.minimum(inside[0], 1)
-    haze = cells.mmp.astype(np.float32)[layer.owner] * layer.body * np.exp(-((layer.distance_um / 13) ** 2))
-    threads = threads * 0.55 / pixel_size_um * 0.6 + _split(0.16 * haze, layer, cells)
+    haze = cells.mmp.astype(np.float32)[layer.owner] * layer.body * np.exp(-((layer.distance_um / 16) ** 2))
+    threads = threads * 0.28 / pixel_size_um + _split(0.2 * haze, layer, cells)
     return np.asarray(threads * outside, dtype=np.float32)
 
 
