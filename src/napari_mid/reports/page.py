@@ -112,7 +112,8 @@ class Page:
         self.figure = Figure(figsize=(self.width_in, self.width_in), dpi=self.dpi, facecolor=GROUND)
         #: inches from the top to the first free spot
         self.top_in = MARGIN_IN
-        self._placed: list[tuple[Axes, tuple[float, float, float, float]]] = []
+        #: axes and their (left, top, width, height) in inches
+        self.placed: list[tuple[Axes, tuple[float, float, float, float]]] = []
         # one invisible layer under everything carries the text, in inches
         self._layer = self.figure.add_axes((0.0, 0.0, 1.0, 1.0), label="text")
         self._layer.set_axis_off()
@@ -130,7 +131,7 @@ class Page:
         axes.set_facecolor("black")
         for spine in axes.spines.values():
             spine.set_visible(False)
-        self._placed.append((axes, (left_in, top_in, width_in, height_in)))
+        self.placed.append((axes, (left_in, top_in, width_in, height_in)))
         return axes
 
     def text(
@@ -200,7 +201,7 @@ class Page:
         self.figure.set_size_inches(self.width_in, height_in)
         self._layer.set_xlim(0.0, self.width_in)
         self._layer.set_ylim(height_in, 0.0)
-        for axes, (left, top, width, height) in self._placed:
+        for axes, (left, top, width, height) in self.placed:
             axes.set_position((left / self.width_in, 1.0 - (top + height) / height_in, width / self.width_in, height / height_in))
         return self.figure
 
