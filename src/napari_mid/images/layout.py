@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from napari_mid.plates.plate import Field
 
+#: A well whose stage positions span more pixels than this is drawn as a grid: one damaged position would ask for all memory.
+MAX_CANVAS_PX = 1_000_000_000
+
 #: Gap between fields whose stage positions are unknown, in pixels, so that nobody takes them for neighbours.
 GRID_GAP_PX = 8
 
@@ -77,7 +80,9 @@ def well_layout(fields: Mapping[int, Field], shapes: Mapping[int, tuple[int, int
         top = min(y for y, _ in positions.values())
         left = min(x for _, x in positions.values())
         origins = {number: (round(y - top), round(x - left)) for number, (y, x) in positions.items()}
-        return WellLayout(origins, dict(shapes), from_stage=True)
+        layout = WellLayout(origins, dict(shapes), from_stage=True)
+        if layout.shape[0] * layout.shape[1] <= MAX_CANVAS_PX:
+            return layout
     per_row = math.ceil(math.sqrt(len(numbers))) if numbers else 1
     height = max((shape[0] for shape in shapes.values()), default=0) + GRID_GAP_PX
     width = max((shape[1] for shape in shapes.values()), default=0) + GRID_GAP_PX

@@ -39,8 +39,7 @@ class WellImages:
 
     def mosaic(self, channel: int) -> NDArray[Any]:
         """Channel `channel` of all fields in place, (Y, X); gaps are 0."""
-        first = next(iter(self.fields.values()))
-        canvas = np.zeros(self.layout.shape, dtype=first.dtype)
+        canvas = np.zeros(self.layout.shape, dtype=np.result_type(*(image.dtype for image in self.fields.values())))
         for number in sorted(self.fields):
             top, left = self.layout.origins[number]
             image = self.fields[number][channel]

@@ -297,13 +297,24 @@ class Plate:
         )
 
     def with_roles(self, roles: Mapping[str, str]) -> Plate:
-        """The same plate with the roles of some channels changed, for example ``{"Channel2": "nucleus"}``."""
+        """The same plate with the roles of some channels changed, for example ``{"Channel2": "nucleus"}``.
+
+        A channel that had one of these roles, and is not named, is ``other`` from then on: the user has said which one shows it.
+
+        Raises
+        ------
+        ChannelError
+            If there is no such channel or no such role.
+        """
         by_index = {self.channel_index(name): role for name, role in roles.items()}
         unknown = sorted(set(by_index.values()) - set(ROLES))
         if unknown:
             raise ChannelError(f"{unknown[0]!r} is not a channel role; the roles are {', '.join(ROLES)}.")
+        given = set(by_index.values())
+        kept = ("other" if channel.role in given else channel.role for channel in self.channels)
         return self._with_channels(
-            dataclasses.replace(channel, role=by_index.get(index, channel.role)) for index, channel in enumerate(self.channels)
+            dataclasses.replace(channel, role=by_index.get(index, role))
+            for index, (channel, role) in enumerate(zip(self.channels, kept, strict=True))
         )
 
     def _with_channels(self, channels: Iterable[Channel]) -> Plate:
@@ -329,8 +340,8 @@ class Plate:
         Parameters
         ----------
         spec
-            Wells (``"A01,B2"``), rows (``"A"``), ranges of rows or of wells (``"A-D"``, ``"A01-B06"``: the block between), separated
-            by commas; all wells where None.
+            Wells (``"A01,B2"``), rows (``"A"``), ranges of rows or of wells (``"A-D"``, ``"A01-B06"``: the block between),
+            separated by commas; all wells where None.
 
         Raises
         ------

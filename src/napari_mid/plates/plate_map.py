@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from napari_mid.errors import PlateMapError, WellError
+from napari_mid.plates._tables import Table, read_table
+from napari_mid.plates.plate import well_name, well_position
+
+#: Roles of wells that are understood.
+WELL_ROLES = ("negative_control", "positive_control", "sample", "empty")
 
 
 @dataclass(frozen=True)
@@ -18,12 +26,252 @@ class PlateMap:
         Where it was read from.
     columns
         Names of the columns other than the well, in the file's order; ``concentration_um`` is added where the unit is known.
+        The four that are understood are called ``compound``, ``concentration``, ``unit`` and ``role``, however the file spells
+        them.
     conditions
-        ``{"B03": {"compound": "Wortmannin", "concentration": 0.98, "unit": "nM", "concentration_um": 0.00098, "role": "sample"}}``;
+        ``{"B03": {"compound": "Taxol", "concentration": 0.98, "unit": "nM", "concentration_um": 0.00098, "role": "sample"}}``;
         an empty cell of the table is None.
+    warnings
+        What a person should know, one sentence each.
     """
 
     path: Path
     columns: tuple[str, ...]
     conditions: Mapping[str, Mapping[str, Any]]
     warnings: tuple[str, ...] = ()
+
+    def find_column(self, name: str) -> str:
+        """The column that `name` means: upper and lower case and a leading ``Metadata_`` are the same.
+
+        Raises
+        ------
+        PlateMapError
+            If there is none.
+        """
+        if name in self.columns:
+            return name
+        wanted = _UNDERSTOOD.get(_plain(name), name)
+        for column in self.columns:
+            if column == wanted or _plain(column) == _plain(name):
+                return column
+        raise PlateMapError(f"{self.path} has no column {name!r}; its columns are {', '.join(self.columns)}.")
+
+
+def _plain(name: str) -> str:
+    """``"Metadata_Well Position"`` as ``"wellposition"``."""
+    return re.sub(r"[\W_]+", "", re.sub(r"^metadata_", "", name.strip().casefold()))
+
+
+_WELL = ("well", "wellposition", "wellid", "wellname")
+_ROW = ("row", "wellrow", "platerow")
+_COLUMN = ("column", "col", "wellcolumn", "wellcol", "platecolumn", "platecol")
+_PLATE = ("plate", "plateid", "platename", "barcode", "platebarcode", "assayplatebarcode")
+_UNDERSTOOD = {
+    **dict.fromkeys(("compound", "compoundname", "drug"), "compound"),
+    **dict.fromkeys(("concentration", "conc", "dose"), "concentration"),
+    **dict.fromkeys(("unit", "units", "concentrationunit", "concentrationunits", "doseunit"), "unit"),
+    **dict.fromkeys(("role", "wellrole", "welltype", "controltype"), "role"),
+}
+
+_UM_DIVISOR = {"pm": 1e6, "nm": 1e3, "µm": 1.0, "um": 1.0, "mm": 1e-3, "m": 1e-6}
+_HEADER_UNIT = re.compile(r"(concentration|conc|dose)[\s_]*[\[(]?\s*(pM|nM|uM|µM|μM|mM|M|um|nm)\s*[\])]?", re.IGNORECASE)
+
+_ROLE_WORDS = {
+    **dict.fromkeys(
+        (
+            "negativecontrol",
+            "negative",
+            "neg",
+            "negcon",
+            "negctrl",
+            "negcontrol",
+            "nc",
+            "vehicle",
+            "vehiclecontrol",
+            "dmso",
+            "untreated",
+        ),
+        "negative_control",
+    ),
+    **dict.fromkeys(("positivecontrol", "positive", "pos", "poscon", "posctrl", "poscontrol", "pc"), "positive_control"),
+    **dict.fromkeys(("sample", "samples", "compound", "treated", "treatment", "trt", "test"), "sample"),
+    **dict.fromkeys(("empty", "blank", "unused"), "empty"),
+}
+
+
+def read_plate_map(path: Path | str, *, plate: str | None = None) -> PlateMap:
+    """Read a plate map: CSV, TSV or XLSX with a row per well.
+
+    Parameters
+    ----------
+    path
+        The file. Its wells stand in a column ``well``, ``Metadata_Well`` or ``well_position``, or in a row and a column column.
+    plate
+        Name of the plate; where the file has a plate column with several plates, only this one's rows count.
+
+    Raises
+    ------
+    PlateMapError
+        If it cannot be read, has no wells, names a well that does not exist, or names a well twice with different contents.
+    """
+    table = read_table(Path(path))
+    warnings = list(table.warnings)
+    rows = _rows_of_plate(table, plate)
+    wells = _wells(table, rows)
+    columns, values = _columns(table, [row for row, _ in wells])
+    conditions: dict[str, dict[str, Any]] = {}
+    lines: dict[str, int] = {}
+    for index, (row, well) in enumerate(wells):
+        condition = {column: values[column][index] for column in columns}
+        if well in conditions and conditions[well] != condition:
+            raise PlateMapError(
+                f"{table.path} names well {well} in lines {lines[well]} and {table.line(row)} with different contents; "
+                "keep one line per well."
+            )
+        conditions[well] = condition
+        lines.setdefault(well, table.line(row))
+    warnings += _add_concentration_um(conditions, columns, table)
+    warnings += _normalise_roles(conditions, columns)
+    ordered = {well: conditions[well] for well in sorted(conditions, key=well_position)}
+    return PlateMap(table.path, tuple(columns), ordered, tuple(warnings))
+
+
+def _column_called(table: Table, names: tuple[str, ...]) -> str | None:
+    plain = {_plain(header): header for header in reversed(table.headers)}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _rows_of_plate(table: Table, plate: str | None) -> list[int]:
+    rows = [row for row in range(table.n_rows) if not table.is_empty(row)]
+    if not rows:
+        raise PlateMapError(f"{table.path} has a header but no rows; expected a row per well.")
+    column = _column_called(table, _PLATE)
+    if column is None or plate is None:
+        return rows
+    plates = {table.cells[column][row] for row in rows} - {""}
+    if len(plates) < 2:
+        return rows
+    if plate not in plates:
+        raise PlateMapError(
+            f"{table.path} is about {len(plates)} plates ({', '.join(sorted(plates)[:3])}, ...), and {plate} is not one of them."
+        )
+    return [row for row in rows if table.cells[column][row] == plate]
+
+
+def _wells(table: Table, rows: list[int]) -> list[tuple[int, str]]:
+    """The rows of the table and the well of each."""
+    well = _column_called(table, _WELL)
+    row_column, column_column = _column_called(table, _ROW), _column_called(table, _COLUMN)
+    found = []
+    for row in rows:
+        if well is not None:
+            text = table.cells[well][row]
+        elif row_column is not None and column_column is not None:
+            text = _joined_well(table.cells[row_column][row], table.cells[column_column][row])
+        else:
+            raise PlateMapError(
+                f"{table.path} has no column that names the well; expected 'well', or 'row' and 'column', "
+                f"found {', '.join(table.headers[:8])}."
+            )
+        try:
+            found.append((row, well_name(*well_position(text))))
+        except WellError as error:
+            raise PlateMapError(f"{table.path}, line {table.line(row)}: {error}") from None
+    return found
+
+
+def _joined_well(row: str, column: str) -> str:
+    """``("B", "3")`` and ``("2", "3.0")`` as ``"B3"``."""
+    column = re.sub(r"\.0+$", "", column)
+    row = re.sub(r"\.0+$", "", row)
+    if row.isdecimal() and row.isascii() and 1 <= int(row[:4]) <= 32:
+        row = well_name(int(row), 1)[:-2]
+    return f"{row}{column}"
+
+
+def _columns(table: Table, rows: list[int]) -> tuple[list[str], dict[str, list[Any]]]:
+    """Columns other than those that name the well, under the names that are understood, with typed values for `rows`."""
+    well = _column_called(table, _WELL)
+    taken = {well} if well is not None else {_column_called(table, _ROW), _column_called(table, _COLUMN)}
+    names: dict[str, str] = {}
+    units: dict[str, str] = {}
+    for header in table.headers:
+        if header in taken:
+            continue
+        unit = _HEADER_UNIT.fullmatch(re.sub(r"^metadata_", "", header.strip(), flags=re.IGNORECASE))
+        name = "concentration" if unit and header != "concentration_um" else _UNDERSTOOD.get(_plain(header), header)
+        if name in names.values():
+            name = header
+        elif unit and name == "concentration":
+            units[header] = unit.group(2)
+        names[header] = name
+    values: dict[str, list[Any]] = {}
+    for header, name in names.items():
+        texts = [table.cells[header][row] for row in rows]
+        values[name] = [text or None for text in texts] if name in ("compound", "unit", "role") else table.typed(texts)
+    columns = list(values)
+    for unit_text in units.values():
+        if "unit" not in values:
+            columns.insert(columns.index("concentration") + 1, "unit")
+            values["unit"] = [unit_text if value is not None else None for value in values["concentration"]]
+    return columns, values
+
+
+def _add_concentration_um(conditions: dict[str, dict[str, Any]], columns: list[str], table: Table) -> list[str]:
+    """Put ``concentration_um`` into `conditions` and `columns`; say what has no known unit."""
+    if "concentration" not in columns or "concentration_um" in columns:
+        return []
+    unknown: dict[str, str] = {}
+    no_number: list[str] = []
+    for well, condition in conditions.items():
+        value, unit = condition["concentration"], condition.get("unit")
+        if isinstance(value, str):
+            number = table.number(value)
+            if number is None or number < 0:
+                no_number.append(well)
+            value = number
+            condition["concentration"] = value
+        divisor = _UM_DIVISOR.get(str(unit).strip().replace("μ", "µ").casefold().replace("μ", "µ")) if unit is not None else None
+        if value is None:
+            condition["concentration_um"] = None
+        elif value == 0:
+            condition["concentration_um"] = 0.0
+        elif divisor is None:
+            unknown[well] = str(unit) if unit is not None else ""
+            condition["concentration_um"] = None
+        else:
+            condition["concentration_um"] = float(f"{value / divisor:.15g}")
+    columns.insert(columns.index("concentration") + 1, "concentration_um")
+    return _concentration_warnings(table.path, unknown, no_number)
+
+
+def _concentration_warnings(path: Path, unknown: dict[str, str], no_number: list[str]) -> list[str]:
+    warnings = []
+    if unknown:
+        units = sorted(set(unknown.values()))
+        found = f"the unit {units[0]!r}" if units[0] else "no unit"
+        warnings.append(
+            f"{path.name} gives {len(unknown)} wells ({next(iter(unknown))}, ...) a concentration with {found}; expected nM, uM, "
+            "mM or M, so their concentration in µM is unknown."
+        )
+    if no_number:
+        warnings.append(f"{path.name} gives {len(no_number)} wells ({no_number[0]}, ...) a concentration that is no number.")
+    return warnings
+
+
+def _normalise_roles(conditions: dict[str, dict[str, Any]], columns: list[str]) -> list[str]:
+    if "role" not in columns:
+        return []
+    unknown = set()
+    for condition in conditions.values():
+        role = condition["role"]
+        if role is None:
+            continue
+        known = _ROLE_WORDS.get(_plain(str(role)))
+        if known is None:
+            unknown.add(str(role))
+        else:
+            condition["role"] = known
+    if not unknown:
+        return []
+    return [f"The roles {', '.join(sorted(unknown)[:3])} are kept but not understood; known are {', '.join(WELL_ROLES)}."]

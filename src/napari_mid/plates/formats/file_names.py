@@ -1,0 +1,253 @@
+"""Plates without an index: the file names alone say which well, field and channel an image is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_mid.errors import PlateFormatError, PlateNotFoundError
+from napari_mid.plates.formats._folder import examples, is_image, natural_key
+from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, user_pattern
+from napari_mid.plates.plate import Channel, Field, Plane, Plate, Well, standard_plate_size, well_position
+from napari_mid.plates.roles import guess_role
+
+NAME = "File names"
+LAST_RESORT = True
+
+#: Folders below the plate's own that are looked into.
+MAX_DEPTH = 3
+
+#: What segmentation programs leave beside images.
+_DERIVED_FOLDER = re.compile(
+    r"(masks?|labels?|segmentations?|outlines?|thumb(nail)?s?|overlays?|illum(ination)?)$", re.IGNORECASE
+)
+_DERIVED_FILE = re.compile(
+    r"(_thumb|[_-](masks?|labels?|outlines?|overlays?|seg|cp_masks)(?=[_.-])|[_-]mask[a-z]*\.)", re.IGNORECASE
+)
+_SERIES_FOLDER = re.compile(r"(?:(?P<time>TimePoint)|(?P<z>ZStep))_(?P<number>\d+)", re.IGNORECASE)
+
+#: Index files of formats that have no reader yet: their content is not used, and the user is told.
+_FOREIGN_INDEX = {".mlf": "a Yokogawa index", ".htd": "an ImageXpress index", ".zattrs": "OME-Zarr", "zarr.json": "OME-Zarr"}
+
+
+def can_read(path: Path) -> bool:
+    """Whether `path` is a folder; its names are looked at by `read`, which says what it found."""
+    return path.is_dir()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file that fits the pattern; `home` is its folder without ``TimePoint_1/ZStep_2``."""
+
+    relative: str
+    home: str
+    parts: NameParts
+
+
+def read(path: Path, pattern: str | None = None) -> Plate:
+    """Read the plate whose images lie in the folder `path`.
+
+    Parameters
+    ----------
+    path
+        The folder; an index file means the folder it lies in.
+    pattern
+        How the names are built, see `napari_mid.plates.formats._patterns.user_pattern`; the built-in ones are tried where None.
+
+    Raises
+    ------
+    PlateNotFoundError
+        If there is no image.
+    PlateFormatError
+        If the names do not fit, the pattern makes no sense, or several plates lie in the folder.
+    """
+    chosen = user_pattern(pattern) if pattern is not None else None
+    folder = path if path.is_dir() else path.parent
+    names = _image_names(folder, with_derived=chosen is not None)
+    if not names:
+        raise PlateNotFoundError(_no_images(folder))
+    if chosen is None:
+        fits = [(sum(built_in.match(name) is not None for name in names), built_in) for built_in in BUILT_IN]
+        count, chosen = max(fits, key=lambda fit: fit[0])
+        if count == 0:
+            raise PlateFormatError(_no_pattern_fits(folder, names))
+    found = [_found(name, parts) for name in names if (parts := chosen.match(name)) is not None]
+    if not found:
+        raise PlateFormatError(
+            f"None of the {len(names)} images in {folder} fits the pattern {chosen.name!r}; {names[0]}, for example, does not."
+        )
+    if not chosen.whole_path:
+        found = _one_plate(folder, found, [name for name in names if any(built_in.match(name) for built_in in BUILT_IN)])
+    homes = {item.home for item in found}
+    left_out = [name for name in names if _found_home(name) in homes and chosen.match(name) is None]
+    return _plate(path, folder, found, _left_out_warning(chosen, left_out))
+
+
+def _image_names(folder: Path, *, with_derived: bool) -> list[str]:
+    """Paths of the images in and below `folder`, relative to it, in natural order.
+
+    Hidden ones are left out, and unless `with_derived` masks, thumbnails and the like.
+    """
+    names: list[str] = []
+
+    def walk(relative: str, depth: int) -> None:
+        try:
+            with os.scandir(folder / relative) as listing:
+                entries = list(listing)
+        except OSError:
+            return
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            child = f"{relative}/{entry.name}" if relative else entry.name
+            if is_image(entry.name):
+                if with_derived or not _DERIVED_FILE.search(entry.name):
+                    names.append(child)
+            elif depth < MAX_DEPTH and not _DERIVED_FOLDER.search(entry.name) and entry.is_dir():
+                walk(child, depth + 1)
+
+    walk("", 0)
+    return sorted(names, key=natural_key)
+
+
+def _found_home(relative: str) -> str:
+    folders = relative.split("/")[:-1]
+    return "/".join(name for name in folders if not _SERIES_FOLDER.fullmatch(name))
+
+
+def _found(relative: str, parts: NameParts) -> _Found:
+    """Join what the name says with what ``TimePoint_2/ZStep_3`` says; the name goes first."""
+    time, z = parts.time, parts.z
+    for name in relative.split("/")[:-1]:
+        series = _SERIES_FOLDER.fullmatch(name)
+        if series is not None and series["time"] and time is None:
+            time = int(series["number"])
+        elif series is not None and series["z"] and z is None:
+            z = int(series["number"])
+    return _Found(relative, _found_home(relative), NameParts(parts.well, parts.site, parts.channel, parts.order, time, z))
+
+
+def _one_plate(folder: Path, found: list[_Found], named: list[str]) -> list[_Found]:
+    """The files of one plate: those in the folder itself, else in its ``images`` folder, else in its only folder with a plate.
+
+    `named` are all images whose names tell a well, in whatever way.
+    """
+    homes = {item.home for item in found}
+    chosen = [home for home in sorted(homes) if home == "" or home.casefold() == "images"]
+    if not chosen:
+        several = sorted(homes | {_found_home(name) for name in named}, key=natural_key)
+        if len(several) > 1:
+            raise PlateFormatError(
+                f"{folder} holds images in {len(several)} folders, which look like a plate each: {examples(several)}. "
+                "Open one of them."
+            )
+        chosen = several
+    return [item for item in found if item.home == chosen[0]]
+
+
+def _plate(path: Path, folder: Path, found: list[_Found], warnings: list[str]) -> Plate:
+    home = folder / found[0].home if len({item.home for item in found}) == 1 else folder
+    # a folder called images tells less than the one above it
+    name = (home.parent.name if home.name.casefold() == "images" else home.name) or "plate"
+    channels = _channels(found)
+    planes = _planes(folder, found, {channel.name: index for index, channel in enumerate(channels)}, warnings)
+    wells: dict[str, Well] = {}
+    for well in sorted(planes, key=well_position):
+        fields = {site: Field(name, well, site, tuple(planes[well][site]), channels) for site in sorted(planes[well])}
+        wells[well] = Well(name, well, fields)
+    warnings += _uneven(wells.values(), channels)
+    rows, columns = standard_plate_size((well.row, well.column) for well in wells.values())
+    return Plate(
+        name=name,
+        path=path,
+        format=NAME,
+        rows=rows,
+        columns=columns,
+        channels=channels,
+        wells=wells,
+        n_images=len(found),
+        warnings=tuple(warnings),
+    )
+
+
+def _channels(found: list[_Found]) -> tuple[Channel, ...]:
+    """Channels by their number where the names have one, else by name."""
+    order: dict[str, int] = {}
+    for item in found:
+        order[item.parts.channel] = min(order.get(item.parts.channel, item.parts.order), item.parts.order)
+    names = sorted(order, key=lambda name: (order[name], natural_key(name)))
+    return tuple(Channel(name, guess_role(name)) for name in names)
+
+
+def _planes(
+    folder: Path, found: list[_Found], channel_index: dict[str, int], warnings: list[str]
+) -> dict[str, dict[int, list[Plane]]]:
+    """Planes by well and field; images that say the same as another add a warning."""
+    planes: dict[str, dict[int, list[Plane]]] = defaultdict(lambda: defaultdict(list))
+    seen: dict[tuple[str, int, str, int | None, int | None], str] = {}
+    repeated: list[str] = []
+    for item in found:
+        parts = item.parts
+        key = (parts.well, parts.site, parts.channel, parts.time, parts.z)
+        if key in seen:
+            repeated.append(f"{item.relative} (like {seen[key]})")
+            continue
+        seen[key] = item.relative
+        z, time = 1 if parts.z is None else parts.z, 1 if parts.time is None else parts.time
+        planes[parts.well][parts.site].append(Plane(folder / item.relative, channel_index[parts.channel], z, time))
+    if repeated:
+        warnings.append(
+            f"{len(repeated)} images say the same well, field and channel as another and are left out: {examples(repeated)}."
+        )
+    return planes
+
+
+def _uneven(wells: Iterable[Well], channels: tuple[Channel, ...]) -> list[str]:
+    """Which fields lack a channel that other fields have."""
+    lacking = []
+    for well in wells:
+        for field in well.fields.values():
+            there = {plane.channel for plane in field.planes}
+            lacking += [f"{field.key} has no {channel.name}" for index, channel in enumerate(channels) if index not in there]
+    if not lacking:
+        return []
+    return [f"{len(lacking)} images that other fields have are missing: {examples(lacking)}."]
+
+
+def _left_out_warning(pattern: FilePattern, left_out: list[str]) -> list[str]:
+    if not left_out:
+        return []
+    return [f"{len(left_out)} images do not fit the file names {pattern.name} and are left out: {examples(left_out)}."]
+
+
+def _no_images(folder: Path) -> str:
+    try:
+        children = sorted(child.name for child in folder.iterdir())
+    except OSError as error:
+        return f"{folder} cannot be read: {error.strerror}."
+    if not children:
+        return f"{folder} is empty; expected the folder or the index file of a plate."
+    foreign = _foreign_index(children)
+    hint = f"it holds {foreign}, which cannot be read yet" if foreign else f"it holds {examples(children)}"
+    if any(is_image(child) for child in children):
+        hint += " (masks, labels and thumbnails do not count)"
+    return f"There are no images in {folder}; {hint}. Expected TIFF, PNG or JPEG files, or a folder with an index file."
+
+
+def _foreign_index(names: list[str]) -> str | None:
+    for name in names:
+        for ending, format_name in _FOREIGN_INDEX.items():
+            if name.casefold().endswith(ending):
+                return f"{format_name} ({name})"
+    return None
+
+
+def _no_pattern_fits(folder: Path, names: list[str]) -> str:
+    return (
+        f"{folder} holds {len(names)} images whose names do not tell the well, such as {names[0]}. Say how they are built with a "
+        "pattern, for example --pattern 'img_{well}_{site}_{channel}.tif'."
+    )

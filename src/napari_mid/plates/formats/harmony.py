@@ -1,0 +1,292 @@
+"""Harmony and Columbus exports of the Operetta and the Opera Phenix: ``Index.idx.xml`` or ``Index.xml`` beside the images."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_mid.errors import PlateFormatError, WellError
+from napari_mid.plates.formats._folder import IndexFolder, examples
+from napari_mid.plates.formats._harmony_index import ROOT, HarmonyIndex, Record, read_index
+from napari_mid.plates.plate import Channel, Field, Plane, Plate, Well, standard_plate_size, well_name
+from napari_mid.plates.roles import guess_role
+
+NAME = "Harmony"
+
+#: What `napari-mid simulate` writes as the instrument; plates with it are said to be simulated wherever they are shown.
+SIMULATED_INSTRUMENT = "napari-mid simulation"
+
+_INDEX_NAMES = ("index.idx.xml", "index.xml")
+_UM_PER_UNIT = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e-3}
+_LAST_ROW, _LAST_COLUMN = 32, 48
+
+
+def can_read(path: Path) -> bool:
+    """Whether `path` is a Harmony index, or a folder with one in it, in its ``Images`` folder or in its only measurement."""
+    return index_file(path) is not None
+
+
+def index_file(path: Path) -> Path | None:
+    """The Harmony index that `path` means, or None."""
+    if path.is_dir():
+        here = _index_of_measurement(path)
+        if here is not None:
+            return here
+        # the plate's own folder holds a folder for each measurement, "Plate__2026-11-22-Measurement 1"
+        below = [index for child in _children(path) if child.is_dir() and (index := _index_of_measurement(child)) is not None]
+        return below[0] if len(below) == 1 else None
+    if path.name.casefold() in _INDEX_NAMES:
+        return path
+    return path if path.suffix.casefold() == ".xml" and _looks_like_index(path) else None
+
+
+def _index_of_measurement(path: Path) -> Path | None:
+    for folder in (path, *(child for child in _children(path) if child.name.casefold() == "images" and child.is_dir())):
+        names = {child.name.casefold(): child for child in _children(folder)}
+        for name in _INDEX_NAMES:
+            if name in names and names[name].is_file():
+                return names[name]
+    return None
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _looks_like_index(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return f"<{ROOT}".encode() in file.read(4096)
+    except OSError:
+        return False
+
+
+def read(path: Path) -> Plate:
+    """Read the index of the plate at `path`, a folder or the index itself.
+
+    Declared images that are absent are counted, not invented; a damaged index gives the images before the damage, with a warning.
+
+    Raises
+    ------
+    PlateFormatError
+        If there is no index, or it makes no sense.
+    """
+    index_path = index_file(path)
+    if index_path is None:
+        raise PlateFormatError(f"{path} has no Index.idx.xml or Index.xml.")
+    return _PlateBuilder(index_path, read_index(index_path)).plate(path)
+
+
+@dataclass
+class _FieldDraft:
+    planes: list[Plane] = field(default_factory=list)
+    position_um: tuple[float, float] | None = None
+
+
+class _PlateBuilder:
+    """Turns the records of an index into a plate, collecting what does not make sense as warnings."""
+
+    def __init__(self, index_path: Path, index: HarmonyIndex) -> None:
+        self.path = index_path
+        self.index = index
+        self.warnings: list[str] = []
+        self.missing: list[str] = []
+        self.refused: list[str] = []
+        self.fields: dict[tuple[int, int], dict[int, _FieldDraft]] = {}
+        self.nonsense = 0
+        self.repeated: list[str] = []
+        if index.damage is not None:
+            self.warnings.append(
+                f"{index_path.name} is damaged ({index.damage}); only the {len(index.images)} images before that are known."
+            )
+
+    def plate(self, path: Path) -> Plate:
+        """The plate; `path` is where the user found it."""
+        about = self.index.plates[0] if self.index.plates else {}
+        channel_ids = self._channel_ids()
+        channels = self._channels(channel_ids)
+        self._collect_planes({channel_id: index for index, channel_id in enumerate(channel_ids)})
+        positions = self._well_positions()
+        if not positions:
+            raise PlateFormatError(f"{self.path} declares no well and no image.")
+        rows, columns = self._size(about, positions)
+        name = about.get("Name") or about.get("PlateID") or _folder_name(self.path)
+        pixel_size = self._pixel_size()
+        wells = {}
+        for position in sorted(positions):
+            well = well_name(*position)
+            drafts = self.fields.get(position, {})
+            fields = {
+                number: Field(name, well, number, tuple(draft.planes), channels, draft.position_um, pixel_size)
+                for number, draft in sorted(drafts.items())
+            }
+            wells[well] = Well(name, well, fields)
+        self._summarise()
+        return Plate(
+            name=name,
+            path=path,
+            format=NAME,
+            rows=rows,
+            columns=columns,
+            channels=channels,
+            wells=wells,
+            pixel_size_um=pixel_size,
+            n_images=len(self.index.images),
+            missing_files=tuple(self.missing),
+            warnings=tuple(self.warnings),
+            simulated=self.index.instrument == SIMULATED_INSTRUMENT,
+        )
+
+    def _channel_ids(self) -> list[str]:
+        used = {image.get("ChannelID", "") for image in self.index.images} - {""}
+        if not used:
+            used = {channel_id for channel_id, record in self.index.channels.items() if "ChannelName" in record}
+        return sorted(used, key=lambda text: (_whole(text) is None, _whole(text) or 0, text))
+
+    def _channels(self, channel_ids: list[str]) -> tuple[Channel, ...]:
+        """Channels in the order of their ids; old versions describe them in each image, new ones once, in the maps."""
+        first_image: dict[str, Record] = {}
+        for image in self.index.images:
+            first_image.setdefault(image.get("ChannelID", ""), image)
+        channels: list[Channel] = []
+        names: set[str] = set()
+        for channel_id in channel_ids:
+            about = {**self.index.channels.get(channel_id, {}), **first_image.get(channel_id, {})}
+            name = about.get("ChannelName") or f"Channel {channel_id}"
+            if name.casefold() in names:
+                self.warnings.append(f"Two channels are called {name}; the one with the id {channel_id} is shown with its id.")
+                name = f"{name} (id {channel_id})"
+            names.add(name.casefold())
+            emission = _number(about.get("MainEmissionWavelength"))
+            excitation = _number(about.get("MainExcitationWavelength"))
+            channels.append(Channel(name, guess_role(name, emission), emission, excitation))
+        return tuple(channels)
+
+    def _pixel_size(self) -> float | None:
+        for record in (*self.index.images[:1], *self.index.channels.values()):
+            size = _micrometres(record, "ImageResolutionX")
+            if size is not None and size > 0:
+                return size
+        return None
+
+    def _collect_planes(self, channel_index: Mapping[str, int]) -> None:
+        folder = IndexFolder(self.path.parent)
+        seen: set[tuple[int, int, int, int, int, int]] = set()
+        for image in self.index.images:
+            row, column, number = _whole(image.get("Row")), _whole(image.get("Col")), _whole(image.get("FieldID"))
+            channel = channel_index.get(image.get("ChannelID", ""))
+            url = image.get("URL")
+            if (
+                not (row and column and row <= _LAST_ROW and column <= _LAST_COLUMN)
+                or number is None
+                or channel is None
+                or not url
+            ):
+                self.nonsense += 1
+                continue
+            draft = self.fields.setdefault((row, column), {}).setdefault(number, _FieldDraft())
+            if draft.position_um is None:
+                draft.position_um = _position(image)
+            z, time = _whole(image.get("PlaneID")), _whole(image.get("TimepointID"))
+            key = (row, column, number, channel, 1 if z is None else z, 1 if time is None else time)
+            if key in seen:
+                self.repeated.append(url)
+                continue
+            seen.add(key)
+            try:
+                file = folder.find(url)
+            except ValueError:
+                self.refused.append(url)
+                continue
+            if file is None:
+                self.missing.append(url)
+                continue
+            draft.planes.append(Plane(file, channel, key[4], key[5], _whole(image.get("URL@BufferNo")) or 0))
+
+    def _well_positions(self) -> set[tuple[int, int]]:
+        declared = [(well.get("Row"), well.get("Col")) for well in self.index.wells]
+        # "0304" is row 3, column 4
+        declared += [(text[:2], text[2:]) for text in self.index.well_ids if re.fullmatch(r"\d{4}", text)]
+        positions = set(self.fields)
+        for row_text, column_text in declared:
+            row, column = _whole(row_text), _whole(column_text)
+            if row and column and row <= _LAST_ROW and column <= _LAST_COLUMN:
+                positions.add((row, column))
+        return positions
+
+    def _size(self, about: Record, positions: set[tuple[int, int]]) -> tuple[int, int]:
+        rows, columns = _whole(about.get("PlateRows")), _whole(about.get("PlateColumns"))
+        if rows and columns and rows <= _LAST_ROW and columns <= _LAST_COLUMN:
+            if all(row <= rows and column <= columns for row, column in positions):
+                return rows, columns
+            self.warnings.append(f"{self.path.name} declares {rows} x {columns} wells but has wells beyond them.")
+        else:
+            self.warnings.append(f"{self.path.name} does not tell the size of the plate; the smallest one that fits is shown.")
+        try:
+            return standard_plate_size(positions)
+        except WellError as error:
+            raise PlateFormatError(f"{self.path}: {error}") from error
+
+    def _summarise(self) -> None:
+        total = len(self.index.images)
+        if not total:
+            self.warnings.append(f"{self.path.name} declares no image.")
+        if self.missing:
+            self.warnings.append(
+                f"{len(self.missing)} of the {total} images that {self.path.name} declares are missing: {examples(self.missing)}."
+            )
+        if self.refused:
+            self.warnings.append(
+                f"{len(self.refused)} images lie outside the folder of {self.path.name} and are not read: "
+                f"{examples(self.refused)}."
+            )
+        if self.repeated:
+            self.warnings.append(
+                f"{len(self.repeated)} images stand twice in {self.path.name}; the first of each is used: "
+                f"{examples(self.repeated)}."
+            )
+        if self.nonsense:
+            self.warnings.append(
+                f"{self.nonsense} of the {total} images in {self.path.name} lack a well, field, channel or file name "
+                "that makes sense, and are left out."
+            )
+
+
+def _folder_name(index_path: Path) -> str:
+    folder = index_path.parent
+    return folder.parent.name if folder.name.casefold() == "images" and folder.parent.name else folder.name or "plate"
+
+
+def _whole(text: str | None) -> int | None:
+    """A whole number >= 0 of at most 9 digits, else None: the text may be damaged."""
+    return int(text) if text is not None and len(text) < 10 and text.isascii() and text.isdecimal() else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text is not None else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _micrometres(record: Record, name: str) -> float | None:
+    value, factor = _number(record.get(name)), _UM_PER_UNIT.get(record.get(f"{name}@Unit", "m"))
+    if value is None or factor is None:
+        return None
+    # rounded to 15 digits, so that 5.98E-07 m is 0.598 and not 0.5979999999999999
+    return float(f"{value * factor:.15g}")
+
+
+def _position(image: Record) -> tuple[float, float] | None:
+    """Stage position (y, x) in µm with y growing downwards; Harmony's grows upwards."""
+    y, x = _micrometres(image, "PositionY"), _micrometres(image, "PositionX")
+    if y is None or x is None:
+        return None
+    return 0.0 - y, x

@@ -1,0 +1,122 @@
+"""Opening a plate: the reader that fits, the roles the user gives, and the plate map that lies beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_mid.errors import PlateFormatError, PlateMapError, PlateNotFoundError
+from napari_mid.plates.formats import file_names, format_names, plate_formats
+from napari_mid.plates.formats._folder import is_image
+from napari_mid.plates.plate import Plate
+from napari_mid.plates.plate_map import PlateMap, read_plate_map
+
+#: Names of a plate map that is joined without being asked for.
+PLATE_MAP_NAMES = ("plate_map.csv", "plate_map.tsv", "plate_map.xlsx")
+
+
+def open_plate(
+    path: Path | str,
+    *,
+    roles: Mapping[str, str] | None = None,
+    pattern: str | None = None,
+    plate_map: Path | str | PlateMap | None = None,
+) -> Plate:
+    """Open a plate: its index, no pixels.
+
+    Parameters
+    ----------
+    path
+        A folder, or an index file such as ``Index.idx.xml``.
+    roles
+        What channels show, by name, for example ``{"Channel2": "nucleus"}``; the others are guessed from their names.
+    pattern
+        How the file names are built where no built-in pattern fits: ``"img_{well}_{site}_{channel}.tif"``. With a pattern, an
+        index in the folder is passed over.
+    plate_map
+        A plate map or its file. Where None, a ``plate_map.csv`` (or ``.tsv``, ``.xlsx``) beside the images or the index is
+        joined.
+
+    Raises
+    ------
+    PlateNotFoundError
+        If nothing is there, or no image.
+    PlateFormatError
+        If no reader understands what is there.
+    ChannelError
+        If `roles` names a channel or a role that does not exist.
+    PlateMapError
+        If the plate map that was given cannot be read or fits no well.
+    """
+    # absolute, so that a plate stays readable when the working folder changes
+    path = Path(os.path.abspath(os.path.expanduser(path)))
+    if not os.path.exists(path):
+        raise PlateNotFoundError(f"There is no plate at {path}{_nearest(path)}.")
+    plate = file_names.read(path, pattern) if pattern is not None else _read(path)
+    if roles:
+        plate = plate.with_roles(roles)
+    return _with_given_map(plate, plate_map) if plate_map is not None else _with_found_map(plate)
+
+
+def _nearest(path: Path) -> str:
+    """Where the path stops being true."""
+    for parent in path.parents:
+        if os.path.exists(parent):
+            return "" if parent == path.parent else f"; {parent} is there, {path.relative_to(parent).parts[0]} in it is not"
+    return ""
+
+
+def _read(path: Path) -> Plate:
+    for plate_format in plate_formats():
+        if plate_format.can_read(path):
+            return plate_format.read(path)
+    known = ", ".join(format_names())
+    if is_image(path.name):
+        raise PlateFormatError(f"{path} is a single image, not a plate; give the folder of the plate.")
+    raise PlateFormatError(
+        f"{path} is no index file that can be read (known formats: {known}); give the folder of the images instead."
+    )
+
+
+def _with_given_map(plate: Plate, plate_map: Path | str | PlateMap) -> Plate:
+    if not isinstance(plate_map, PlateMap):
+        plate_map = read_plate_map(plate_map, plate=plate.name)
+    return _joined(plate, plate_map)
+
+
+def _with_found_map(plate: Plate) -> Plate:
+    """Join the plate map that lies beside the plate, if any; one that makes no sense becomes a warning."""
+    path = _plate_map_beside(plate.path)
+    if path is None:
+        return plate
+    try:
+        return _joined(plate, read_plate_map(path, plate=plate.name))
+    except PlateMapError as error:
+        return dataclasses.replace(plate, warnings=(*plate.warnings, f"The plate map is not used: {error}"))
+
+
+def _plate_map_beside(path: Path) -> Path | None:
+    folder = path if path.is_dir() else path.parent
+    # Harmony keeps the index and the images in Images, one below what a person calls the plate's folder
+    folders = [folder, folder.parent] if folder.name.casefold() == "images" else [folder]
+    return next((place / name for place in folders for name in PLATE_MAP_NAMES if (place / name).is_file()), None)
+
+
+def _joined(plate: Plate, plate_map: PlateMap) -> Plate:
+    seen = [well.name for well in plate.wells.values()]
+    unknown = [name for name in seen if name not in plate_map.conditions]
+    if seen and len(unknown) == len(seen):
+        raise PlateMapError(
+            f"{plate_map.path} has {len(plate_map.conditions)} wells, none of them among the {len(seen)} of plate {plate.name} "
+            f"({', '.join(seen[:3])}, ...)."
+        )
+    warnings = list(plate_map.warnings)
+    if unknown:
+        shown = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+        warnings.append(
+            f"{len(unknown)} of the {len(seen)} wells of plate {plate.name} are not in {plate_map.path.name}: {shown}."
+        )
+    joined = plate.with_plate_map(plate_map)
+    return dataclasses.replace(joined, warnings=(*plate.warnings, *warnings))
