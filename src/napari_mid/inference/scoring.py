@@ -60,7 +60,7 @@ def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: Scorin
     -----
     The interval is that of the cells: another sample of N cells of the same well would score within it 19 times of 20. The
     variance of N cells is m / (N - m) of that of the subsets of m cells (delete-d jackknife; Shao and Wu, Ann. Stat. 17 (1989)
-    1176), measured on the logit scale. For large bags the sets themselves are the subsets, else random halves are read as well.
+    1176). For large bags the sets themselves are the subsets, else random halves are read as well.
     Where one set holds all cells, every set is the same and is read once; the spread of the lift comes from the halves, too.
     """
     n_cells = len(embeddings)
@@ -120,16 +120,8 @@ def _read(model: MidModel, embeddings: Tensor, sets: NDArray[np.int64]) -> tuple
 def _interval(score: float, subset_scores: NDArray[np.float64], subset_size: int, n_cells: int) -> tuple[float, float]:
     if subset_size >= n_cells or len(subset_scores) < 2:
         return 0.0, 1.0  # too few cells to know anything about their spread
-    tiny = 1e-9
-    logits = _logit(np.clip(subset_scores, tiny, 1 - tiny))
-    spread = Z95 * float(logits.std(ddof=1)) * math.sqrt(subset_size / (n_cells - subset_size))
-    centre = float(_logit(np.clip(score, tiny, 1 - tiny)))
-    low, high = (1 / (1 + math.exp(-(centre + side * spread))) for side in (-1, 1))
-    return min(low, score), max(high, score)
-
-
-def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.log(probability) - np.log1p(-probability)
+    spread = Z95 * float(subset_scores.std(ddof=1)) * math.sqrt(subset_size / (n_cells - subset_size))
+    return max(0.0, score - spread), min(1.0, score + spread)
 
 
 class _Moments:
