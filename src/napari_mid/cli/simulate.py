@@ -24,7 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Draw the plate and say where it is."""
     settings = from_options(SimulationSettings, options)
-    from napari_mid.simulation.plate import simulate_steps
+    from napari_mid.simulation.plate import PLATE_MAP, TRUTH, cell_count, simulate_steps
 
     out = run_with_bar(simulate_steps(options.out, settings, overwrite=options.overwrite))
-    print_facts({"plate": str(out), **dataclasses.asdict(settings)}, options.json)
+    facts: dict[str, object] = {
+        "plate": str(out),
+        "plate_map": str(out / PLATE_MAP),
+        "truth": str(out / TRUTH),
+        "wells": settings.wells,
+        "fields": settings.wells * settings.fields,
+        "cells": cell_count(out),
+    }
+    if options.json:
+        facts["settings"] = dataclasses.asdict(settings)
+    print_facts(facts, options.json)

@@ -51,13 +51,13 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale_px: flo
 
 def place_cells(rng: np.random.Generator, canvas_px: int, cells_per_px: float) -> NDArray[np.float64]:
     """Centres (N, 2) of cells that keep a distance, crowded in some places and sparse in others."""
-    n = rng.poisson(cells_per_px * canvas_px**2 * 0.97) if cells_per_px > 0 else 0
+    n = rng.poisson(cells_per_px * canvas_px**2 * 0.97)
     spacing = 1 / np.sqrt(cells_per_px)
     crowding = smooth_noise(rng, (canvas_px, canvas_px), max(2.5 * spacing, 8))
     centres = np.empty((n, 2))
     placed = 0
     for point in rng.uniform(0, canvas_px - 1, (60 * n, 2)):
-        closest = spacing * np.clip(0.7 + 0.13 * crowding[int(point[0]), int(point[1])], 0.45, 0.9)
+        closest = spacing * np.clip(0.68 + 0.15 * crowding[int(point[0]), int(point[1])], 0.37, 0.9)
         if placed == 0 or ((centres[:placed] - point) ** 2).sum(axis=1).min() > closest**2:
             centres[placed] = point
             placed += 1
@@ -82,8 +82,6 @@ def spread_cells(
     distances, owners = cKDTree(centres @ stretch).query(grid.reshape(2, -1).T @ stretch, k=2)
     distances = (distances * pixel_size_um).astype(np.float32).reshape(*shape, 2)
     owner = owners[:, 0].reshape(shape)
-    if len(centres) == 1:  # the tree answers infinity for the second neighbour
-        distances[..., 1] = 1e6
     reach = body_um.astype(np.float32)[owner]
     gap = 0.55 + 0.45 * np.clip((distances[..., 1] - distances[..., 0]) / 3.0, 0, 1)
     body = np.clip((reach - distances[..., 0]) / (0.35 * reach), 0, 1) * gap

@@ -180,8 +180,8 @@ def draw_cells(
         "ros": rng.lognormal(0, 0.24, n) * (1 + 0.7 * ros),
         "mmp": rng.lognormal(0, 0.22, n) * (1 - np.minimum(0.75 * mmp, 0.92)),
         "yoyo": rng.lognormal(0, 0.5, n) * (0.012 + 0.01 * strength),
-        "puncta": rng.poisson(3 + 15 * ros),
-        "punctum": rng.lognormal(0, 0.2, n) * (1 + 0.6 * ros),
+        "puncta": rng.poisson(rng.gamma(1.5, 2.2, n) + 11 * ros),
+        "punctum": rng.lognormal(0, 0.2, n) * (1 + 0.4 * ros),
         "fragmentation": np.clip(rng.beta(1.5, 8, n) + 0.6 * mmp, 0, 1),
         "fragments": np.zeros(n, dtype=np.int64),
     }

@@ -56,13 +56,12 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
     """
     import pandas as pd
 
-    out = Path(out)
     check(settings)
     _check_free(out, overwrite)
     plans = plan_plate(settings.wells, settings.replicates, settings.first_compound)
     total = len(plans) * settings.fields
     truth = []
-    with atomic_folder(out) as folder:
+    with atomic_folder(out.resolve()) as folder:
         for i, plan in enumerate(plans):
             for field in range(1, settings.fields + 1):
                 yield Progress("drawing fields", i * settings.fields + field - 1, total, f"{plan.well} field {field}")
@@ -114,6 +113,13 @@ def _check_free(out: Path, overwrite: bool) -> None:
         raise OutputFolderError(f"{out} is not empty and not a simulated plate; give a new folder.")
     if not overwrite:
         raise OutputFolderError(f"{out} already holds a simulated plate; give a new folder, or --overwrite to replace it.")
+
+
+def cell_count(folder: Path) -> int:
+    """Number of nuclei in the truth of the simulated plate at `folder`."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(folder / TRUTH).num_rows)
 
 
 def is_simulated_plate(folder: Path) -> bool:
