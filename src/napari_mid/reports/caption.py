@@ -43,6 +43,8 @@ class Caption:
         The well's row of the plate map.
     task
         What the model predicts.
+    positive_class
+        The class whose probability the score is.
     score, score_low, score_high, call, n_cells
         As in `WellResult`; `score` is None where the well was not scored.
     model_name, model_hash, model_simulated
@@ -59,6 +61,7 @@ class Caption:
     well: str
     condition: Mapping[str, Any] = field(default_factory=dict)
     task: str = ""
+    positive_class: str = ""
     score: float | None = None
     score_low: float = math.nan
     score_high: float = math.nan
@@ -88,7 +91,7 @@ class Caption:
     def _score_line(self) -> str:
         if self.score is None:
             return "not scored"
-        score = score_text(self.score, self.score_low, self.score_high, self.call)
+        score = score_text(self.score, self.score_low, self.score_high, self.call, self.positive_class)
         cells = "" if math.isnan(self.score) else cells_text(self.n_cells)
         return (f"{words(self.task)}: " if self.task else "") + _joined([score, cells])
 
@@ -102,6 +105,7 @@ def caption_of(
         well=result.well,
         condition=result.condition,
         task=task,
+        positive_class=result.classes[-1] if result.classes else "",
         score=result.score,
         score_low=result.score_low,
         score_high=result.score_high,
@@ -116,12 +120,13 @@ def caption_of(
     )
 
 
-def score_text(score: float, low: float, high: float, call: str) -> str:
-    """``"score 0.87 (95 % interval 0.82–0.91), call toxic"``, or ``"no cells"``."""
+def score_text(score: float, low: float, high: float, call: str, positive_class: str = "") -> str:
+    """``"score 0.87 for toxic (95 % interval 0.82–0.91), call positive"``, or ``"no cells"``."""
     if math.isnan(score):
         return words(call) or NO_CELLS
+    of_class = f" for {words(positive_class)}" if positive_class else ""
     interval = "" if math.isnan(low) or math.isnan(high) else f" (95 % interval {low:.2f}–{high:.2f})"
-    return f"score {score:.2f}{interval}" + (f", call {words(call)}" if call else "")
+    return f"score {score:.2f}{of_class}{interval}" + (f", call {words(call)}" if call else "")
 
 
 def cells_text(n_cells: int) -> str:
