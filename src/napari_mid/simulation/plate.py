@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,21 +61,29 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
     check(settings)
     _check_free(out, overwrite)
     plans = plan_plate(settings.wells, settings.replicates, settings.first_compound)
-    total = len(plans) * settings.fields
-    truth = []
+    keys = [(plan, field) for plan in plans for field in range(1, settings.fields + 1)]
     with atomic_folder(out.resolve()) as folder:
-        for i, plan in enumerate(plans):
-            for field in range(1, settings.fields + 1):
-                yield Progress("drawing fields", i * settings.fields + field - 1, total, f"{plan.well} field {field}")
-                drawn = draw_field(plan, field, settings)
-                write_field(folder, plan, field, drawn.image)
-                truth.append(drawn.truth)
+        truth = []
+        pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8))
+        try:
+            drawn = [pool.submit(_draw_and_write, folder, plan, field, settings) for plan, field in keys]
+            for done, (plan, field) in enumerate(keys):
+                yield Progress("drawing fields", done, len(keys), f"{plan.well} field {field}")
+                truth.append(drawn[done].result())
+        finally:
+            pool.shutdown(cancel_futures=True)
         write_index(folder, plans, settings)
         plate_map_table(plans).to_csv(folder / PLATE_MAP, index=False)
         pd.concat(truth, ignore_index=True).to_parquet(folder / TRUTH, index=False)
         write_json(folder / RECORD, _record(plans, settings))
-    yield Progress("drawing fields", total, total, str(out))
+    yield Progress("drawing fields", len(keys), len(keys), str(out))
     return out
+
+
+def _draw_and_write(folder: Path, plan: WellPlan, field: int, settings: SimulationSettings) -> pd.DataFrame:
+    drawn = draw_field(plan, field, settings)
+    write_field(folder, plan, field, drawn.image)
+    return drawn.truth
 
 
 def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
