@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Literal
 from psygnal import Signal, SignalGroup
 
 from napari_mid.cells.nuclei import Nuclei
+from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 
 if TYPE_CHECKING:
+    from napari_mid.cells.settings import DetectionSettings
     from napari_mid.model.network import MidModel
 
 
@@ -35,6 +37,8 @@ class SessionEvents(SignalGroup):
     result_changed = Signal()
     #: any well's result came or went: the plate map redraws
     results_changed = Signal()
+    #: the plate-wide intensity range was measured
+    intensity_changed = Signal()
     #: another cell is selected, or none
     cell_changed = Signal()
     #: background work started, moved on, or ended
@@ -63,6 +67,39 @@ class Work:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """How the chosen model fits the open plate.
+
+    Parameters
+    ----------
+    plate
+        The plate with the roles that the model knows its channels by, or None where the model does not fit.
+    channels
+        Indices of the plate's channels in the order of the model's.
+    notes
+        One-line facts and warnings.
+    problem
+        Why the model does not fit and what to do; empty where it does.
+    """
+
+    plate: Plate | None
+    channels: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def check_contract(plate: Plate, model: MidModel) -> Contract:
+    """Compare what `model` expects with what `plate` has."""
+    from napari_mid.workflow.contract import contract_notes, fit
+
+    try:
+        found = fit(plate, model)
+        return Contract(found.plate, found.channels, tuple(contract_notes(plate, model)))
+    except MidError as error:
+        return Contract(None, problem=str(error))
+
+
 class Session:
     """The state of one viewer."""
 
@@ -77,10 +114,16 @@ class Session:
         self._results: dict[str, WellResult] = {}
         self._cell: int | None = None
         self._work: Work | None = None
+        self._contract: Contract | None = None
+        self._images_generation = 0
         self._plate_generation = 0
         self._model_generation = 0
         self._nuclei_generation = 0
         self.device = "auto"
+        #: what `device` comes to on this machine, for a person; known once a model is loaded
+        self.device_label = ""
+        #: how nuclei are located; None means as the model was trained
+        self.detection: DetectionSettings | None = None
 
     @property
     def plate(self) -> Plate | None:
@@ -91,7 +134,9 @@ class Session:
     def plate(self, plate: Plate | None) -> None:
         self._plate = plate
         self._plate_generation += 1
+        self._images_generation += 1
         self._intensity = None
+        self._contract = None
         self.well = None
         self._forget_results()
         self.events.plate_changed.emit()
@@ -100,6 +145,7 @@ class Session:
         """Put another view of the *same* images in place (new roles or plate map): the well stays open, results go."""
         self._plate = plate
         self._plate_generation += 1
+        self._contract = None
         self._forget_results()
         self.events.plate_changed.emit()
 
@@ -111,6 +157,7 @@ class Session:
     @intensity.setter
     def intensity(self, intensity: IntensityRange | None) -> None:
         self._intensity = intensity
+        self.events.intensity_changed.emit()
 
     @property
     def model(self) -> MidModel | None:
@@ -121,8 +168,16 @@ class Session:
     def model(self, model: MidModel | None) -> None:
         self._model = model
         self._model_generation += 1
+        self._contract = None
         self._forget_results()
         self.events.model_changed.emit()
+
+    @property
+    def contract(self) -> Contract | None:
+        """How the model fits the plate; None while one of the two is lacking."""
+        if self._contract is None and self._plate is not None and self._model is not None:
+            self._contract = check_contract(self._plate, self._model)
+        return self._contract
 
     @property
     def well(self) -> str | None:
@@ -191,14 +246,25 @@ class Session:
 
     # -- results of background work: dropped where the user has moved on ------------------------------------------------------
 
+    def plate_key(self) -> tuple[object, ...]:
+        """What belongs to the images of the open plate as a whole: its intensity range."""
+        return (self._images_generation,)
+
     def image_key(self, well: str) -> tuple[object, ...]:
         """What the images of `well` depend on; compare before and after the work."""
-        return (self._plate.path if self._plate else None, well)
+        return (*self.plate_key(), well)
 
     def result_key(self, well: str) -> tuple[object, ...]:
         """What the result of `well` depends on: the plate with its roles, the model and, for the open well, its nuclei."""
         nuclei = self._nuclei_generation if well == self._well else None
         return (self._plate_generation, self._model_generation, well, nuclei)
+
+    def offer_intensity(self, key: tuple[object, ...], intensity: IntensityRange) -> bool:
+        """Take the intensity range of the plate if `key` is still its `plate_key`."""
+        if key != self.plate_key():
+            return False
+        self.intensity = intensity
+        return True
 
     def offer_images(self, key: tuple[object, ...], images: WellImages) -> bool:
         """Take `images` if `key` is still current; say whether they were taken."""

@@ -1,1 +1,1 @@
-"""What napari shows: reader, layers, sample data."""
+"""Layers, reader, sample data and export: everything that touches napari and is no Qt widget."""

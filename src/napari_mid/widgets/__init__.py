@@ -1,1 +1,1 @@
-"""Qt panels: they call the workflow and the session."""
+"""The dock widgets (Qt): panels that write intent into the session and redraw on its events."""

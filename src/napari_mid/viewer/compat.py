@@ -1,0 +1,48 @@
+"""The differences between the napari releases we support (0.8 and 0.9), and the few private things we need."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def unwrapped(viewer: Any) -> Any:
+    """The viewer itself, where napari handed a widget its proxy."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def camera(viewer: Any) -> Any:
+    """The camera; 0.9 moved it into the scene."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
+def scale_bar(viewer: Any) -> Any:
+    """The scale bar overlay; 0.9 moved it into the canvas."""
+    return viewer.canvas.overlays.scale_bar if hasattr(viewer, "canvas") else viewer.scale_bar
+
+
+def text_overlay(viewer: Any) -> Any:
+    """The text overlay; 0.9 moved it into the canvas."""
+    return viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+
+
+def is_open(viewer: Any) -> bool:
+    """Whether the viewer still has its window; a closed one must not be touched."""
+    return getattr(viewer.window, "_qt_window", None) is not None
+
+
+def main_window(viewer: Any) -> Any:
+    """The Qt main window."""
+    return viewer.window._qt_window
+
+
+def keep_llvm_apart() -> None:
+    """Keep torch from loading Triton into a process whose OpenGL driver has brought its own LLVM: the two crash each other.
+
+    Mesa draws with libLLVM (always without a GPU), Triton carries another copy, and importing timm loads Triton through torchvision
+    though nothing here compiles a model. torch does without Triton where it cannot be imported.
+    """
+    maps = Path("/proc/self/maps")
+    if sys.platform == "linux" and "triton" not in sys.modules and maps.is_file() and "libLLVM" in maps.read_text():
+        sys.modules["triton"] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported

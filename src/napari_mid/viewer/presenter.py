@@ -1,0 +1,315 @@
+"""The only code that touches ``viewer.layers``: it shows the session's open well, and removes only what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_mid.images.well_images import WellImages
+from napari_mid.plates.plate import Channel, Plate
+from napari_mid.plates.roles import channel_colours
+from napari_mid.reports.caption import condition_text
+from napari_mid.session import Session
+from napari_mid.viewer.cells import cell_positions, dot_diameter, nearest, nucleus_positions
+from napari_mid.viewer.compat import camera, scale_bar, text_overlay
+
+#: Name of the layer of cells once they are scored, and before.
+RELEVANCE, NUCLEI = "relevance", "nuclei"
+#: A dot takes clicks at least this far from its centre, in pixels of the canvas.
+REACH_CANVAS_PX = 6.0
+#: Pixels of the canvas that the mouse may move between press and release of a click.
+CLICK_CANVAS_PX = 4.0
+#: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
+CLOSE_ZOOM = 1.5
+
+
+class Presenter:
+    """Keeps the layers of one viewer in step with one session.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer itself, not the proxy that widgets get.
+    session
+        What to show.
+    """
+
+    def __init__(self, viewer: Any, session: Session) -> None:
+        self.viewer = viewer
+        self.session = session
+        #: relevance colours by name; see `reports.colours.RELEVANCE_COLORMAPS`
+        self._colours = "blue to pink"
+        self._images: list[Any] = []
+        self._points: Any = None
+        self._positions: NDArray[np.float64] = np.empty((0, 2))
+        self._diameter = 0.0
+        self._from_canvas = False
+        events = session.events
+        events.images_changed.connect(self._show_images)
+        events.plate_changed.connect(self._restyle)
+        events.intensity_changed.connect(self._show_contrast)
+        events.nuclei_changed.connect(self._show_cells)
+        events.result_changed.connect(self._show_cells)
+        events.cell_changed.connect(self._show_cell)
+        viewer.mouse_drag_callbacks.append(self._on_mouse)
+
+    # -- what is on the canvas, for the export ---------------------------------------------------------------------------------
+
+    @property
+    def image_layers(self) -> list[Any]:
+        """Our image layers that the user has not deleted, one per channel."""
+        return [layer for layer in self._images if layer in self.viewer.layers]
+
+    @property
+    def points_layer(self) -> Any | None:
+        """Our layer of cells, or None."""
+        return self._points if self._points is not None and self._points in self.viewer.layers else None
+
+    @property
+    def relevance_colours(self) -> str:
+        """Name of the relevance colormap, one of `reports.colours.RELEVANCE_COLORMAPS`."""
+        return self._colours
+
+    @relevance_colours.setter
+    def relevance_colours(self, name: str) -> None:
+        self._colours = name
+        self._show_cells()
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        if self._on_mouse in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._on_mouse)
+
+    # -- images --------------------------------------------------------------------------------------------------------------
+
+    def _show_images(self) -> None:
+        self._remove(self._images)
+        self._images = []
+        self._show_text()
+        images, plate = self.session.images, self.session.plate
+        if images is None or plate is None:
+            return
+        scale, unit = _scale(plate)
+        for index, (channel, colour) in enumerate(zip(plate.channels, channel_colours(plate.channels), strict=True)):
+            mosaic = images.mosaic(index)
+            layer = self.viewer.add_image(
+                mosaic,
+                name=layer_name(channel),
+                colormap=stain_colormap(colour),
+                contrast_limits=self._limits(index, mosaic),
+                blending="additive",
+                scale=scale,
+                units=(unit, unit),
+                axis_labels=("y", "x"),
+                metadata={"plate": plate.name, "well": images.well, "channel": channel.name},
+            )
+            self._images.append(layer)
+        self._show_cells()
+        scale_bar(self.viewer).visible = True
+        self._fit_view(images)
+
+    def _restyle(self) -> None:
+        """Names and colours follow the channels' roles; another plate has cleared the images before."""
+        plate = self.session.plate
+        if plate is None or self.session.images is None or len(self._images) != len(plate.channels):
+            return
+        for layer, channel, colour in zip(self._images, plate.channels, channel_colours(plate.channels), strict=True):
+            layer.name = layer_name(channel)
+            layer.colormap = stain_colormap(colour)
+        self._show_text()
+
+    def _show_contrast(self) -> None:
+        intensity = self.session.intensity
+        if intensity is None:
+            return
+        for index, layer in enumerate(self._images):
+            _set_contrast(layer, intensity.limits(index))
+
+    def _limits(self, channel: int, mosaic: NDArray[Any]) -> tuple[float, float]:
+        """The plate's limits of a channel; until they are measured, the well's own."""
+        if self.session.intensity is not None:
+            return self.session.intensity.limits(channel)
+        sample = mosaic[:: max(1, mosaic.shape[0] // 512), :: max(1, mosaic.shape[1] // 512)]
+        low, high = (float(value) for value in np.percentile(sample, (1.0, 99.8)))
+        return low, high if high > low else low + 1.0
+
+    def _fit_view(self, images: WellImages) -> None:
+        height, width = images.layout.shape
+        if self.session.plate is not None and height and width:
+            self.viewer.reset_view()
+
+    def _show_text(self) -> None:
+        overlay = text_overlay(self.viewer)
+        plate, well = self.session.plate, self.session.well
+        if plate is None or well is None:
+            overlay.visible = False
+            return
+        lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
+        if self.session.result is not None and self.session.result.n_cells:
+            lines.append("dots: relevance, 1 = even")
+        overlay.text = "\n".join(lines)
+        overlay.position = "top_left"
+        overlay.font_size = 12
+        overlay.visible = True
+
+    # -- cells ---------------------------------------------------------------------------------------------------------------
+
+    def _show_cells(self) -> None:
+        visible = self._points.visible if self.points_layer is not None else True
+        self._remove([self._points])
+        self._points, self._positions = None, np.empty((0, 2))
+        self._show_text()
+        session = self.session
+        if session.images is None or session.plate is None:
+            return
+        result, nuclei, layout = session.result, session.nuclei, session.images.layout
+        scale, unit = _scale(session.plate)
+        common = {
+            "scale": scale,
+            "units": (unit, unit),
+            "axis_labels": ("y", "x"),
+            "metadata": {"plate": session.plate.name, "well": session.well},
+            "visible": visible,
+        }
+        if result is not None and result.n_cells:
+            self._add_relevance(result.cells, cell_positions(result.cells, layout), common)
+        elif nuclei:
+            positions = nucleus_positions(nuclei, layout)
+            self._diameter = dot_diameter(np.concatenate([found.area_px for found in nuclei.values()]))
+            self._points = self.viewer.add_points(
+                positions,
+                name=NUCLEI,
+                size=1.3 * self._diameter,
+                face_color="transparent",
+                border_color="white",
+                border_width=0.08,
+                **common,
+            )
+        if self._points is not None:
+            self._points.editable = False
+            self._show_cell()
+
+    def _add_relevance(self, cells: pd.DataFrame, positions: NDArray[np.float64], common: dict[str, Any]) -> None:
+        from napari.utils.colormaps import Colormap
+
+        from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits
+
+        shown = np.flatnonzero(np.isfinite(positions).all(axis=1))
+        self._positions = positions
+        self._diameter = dot_diameter(cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float))
+        features = cells.iloc[shown].reset_index(drop=True).copy()
+        features["cell"] = shown
+        limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
+        self._points = self.viewer.add_points(
+            positions[shown],
+            name=RELEVANCE,
+            features=features,
+            size=self._diameter,
+            face_color="relevance",
+            face_colormap=Colormap(RELEVANCE_COLORMAPS[self._colours], name=f"relevance, {self._colours}"),
+            face_contrast_limits=limits,
+            border_color="black",
+            border_width=0.06,
+            **common,
+        )
+        self._points.face_colorbar.visible = True
+        self._points.selected_data.events.items_changed.connect(self._on_selection)
+
+    # -- the selected cell, both ways ------------------------------------------------------------------------------------------
+
+    def _show_cell(self) -> None:
+        """Highlight the session's cell; unless it was clicked on the canvas, go there."""
+        layer, cell = self.points_layer, self.session.cell
+        if layer is None or "cell" not in layer.features:
+            return
+        rows = np.flatnonzero(layer.features["cell"].to_numpy() == cell) if cell is not None else np.empty(0, dtype=int)
+        size = np.full(len(layer.data), self._diameter)
+        size[rows] = 1.5 * self._diameter
+        width = np.full(len(layer.data), 0.06)
+        width[rows] = 0.16
+        colours = np.tile([0.0, 0.0, 0.0, 1.0], (len(layer.data), 1))
+        colours[rows] = 1.0
+        layer.size, layer.border_width, layer.border_color = size, width, colours
+        with layer.selected_data.events.items_changed.blocked():
+            layer.selected_data.clear()
+            layer.selected_data.update(int(row) for row in rows)
+        if len(rows) and not self._from_canvas:
+            self._go_to(layer, layer.data[rows[0]])
+
+    def _go_to(self, layer: Any, position: NDArray[np.float64]) -> None:
+        view = camera(self.viewer)
+        world = layer.data_to_world(position)
+        pixel = float(layer.scale[-1])
+        view.center = (0.0, float(world[-2]), float(world[-1]))
+        view.zoom = max(view.zoom, CLOSE_ZOOM / pixel)
+
+    def _select_from_canvas(self, cell: int | None) -> None:
+        self._from_canvas = True
+        try:
+            self.session.cell = cell
+        finally:
+            self._from_canvas = False
+
+    def _on_selection(self) -> None:
+        """A point was selected with napari's own tools."""
+        layer = self.points_layer
+        if layer is None or "cell" not in layer.features or len(layer.selected_data) != 1:
+            return
+        self._select_from_canvas(int(layer.features["cell"].iloc[next(iter(layer.selected_data))]))
+
+    def _on_mouse(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        """A click on a cell selects it, whichever layer is active; a drag moves the camera as ever."""
+        start = np.asarray(event.pos, dtype=float)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if float(np.abs(np.asarray(event.pos, dtype=float) - start).max()) > CLICK_CANVAS_PX:
+            return
+        self.click(event.position)
+
+    def click(self, position: tuple[float, ...]) -> None:
+        """Select the cell at a world `position`, if there is one within reach."""
+        layer = self.points_layer
+        if layer is None or not layer.visible or not len(self._positions):
+            return
+        point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
+        reach = max(0.6 * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
+        cell = nearest(self._positions, point, reach)
+        if cell is not None:
+            self._select_from_canvas(cell)
+
+    def _remove(self, layers: list[Any]) -> None:
+        for layer in layers:
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+
+def layer_name(channel: Channel) -> str:
+    """Name of a channel's layer: its own name, and its role where the name does not tell."""
+    if channel.role == "other" or channel.role in channel.name.casefold():
+        return channel.name
+    return f"{channel.name} ({channel.role})"
+
+
+def stain_colormap(colour: str) -> Any:
+    """A colormap from black to `colour` (hex)."""
+    from napari.utils.colormaps import Colormap
+
+    from napari_mid.reports.colours import hex_to_rgb
+
+    return Colormap([[0.0, 0.0, 0.0, 1.0], [*hex_to_rgb(colour), 1.0]], name=f"stain {colour}")
+
+
+def _scale(plate: Plate) -> tuple[tuple[float, float], str]:
+    size = plate.pixel_size_um
+    return ((size, size), "um") if size else ((1.0, 1.0), "pixel")
+
+
+def _set_contrast(layer: Any, limits: tuple[float, float]) -> None:
+    low, high = layer.contrast_limits_range
+    layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+    layer.contrast_limits = limits

@@ -1,0 +1,31 @@
+"""What the user can do next, in a sentence: every state of the window has one."""
+
+from __future__ import annotations
+
+from napari_mid.session import Session
+
+
+def next_step(session: Session) -> str:
+    """What is lacking before the open well has a score, or what can be done with the score."""
+    if session.plate is None:
+        return "Open a plate: drop its folder on the window, press Open plate below, or take File > Open Sample > MID."
+    if session.well is None:
+        return "Click a well on the plate map."
+    if session.model is None:
+        return "Choose a model."
+    contract = session.contract
+    if contract is not None and contract.problem:
+        return contract.problem
+    if session.images is None:
+        return "The images of the well are being read."
+    result = session.result
+    if result is None:
+        if session.nuclei is None:
+            return "Press Run: nuclei are located, then every cell is read by the model."
+        count = sum(len(found) for found in session.nuclei.values())
+        if not count:
+            return "No nuclei were found: change the settings under Nuclei, or take them from a Labels or Points layer."
+        return f"{count:,} nuclei. Press Run to score the well, or change the settings under Nuclei."
+    if not result.n_cells:
+        return "No cells were found, so there is no score: change the settings under Nuclei and press Run again."
+    return "Click a dot on the image or a picture below to look at a cell."

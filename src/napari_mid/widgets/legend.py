@@ -1,0 +1,77 @@
+"""The legend above the plate map."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QImage, QPainter
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_mid.widgets.plate_map import TEXT, PlateMapView
+
+HEIGHT_PX, BAR_PX, GAP_PX = 22, 160, 8
+
+
+class Legend(QWidget):
+    """Paints the colours of the map: a scale for numbers, a row of names for categories."""
+
+    def __init__(self, plate_map: PlateMapView) -> None:
+        super().__init__()
+        self._map = plate_map
+        self.setFixedHeight(HEIGHT_PX)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def refresh(self) -> None:
+        """Paint again; the tooltip lists the names that do not fit."""
+        self.setToolTip("\n".join(label for label, _ in self._map.painted.entries))
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """One line."""
+        return QSize(300, HEIGHT_PX)
+
+    def paintEvent(self, event: object) -> None:  # noqa: N802
+        """Paint the legend of the current mode."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(TEXT)
+        if self._map.session.plate is None:
+            return
+        if self._map.painted.scale is not None:
+            self._paint_scale(painter)
+        elif self._map.painted.entries:
+            self._paint_entries(painter)
+        else:
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, "Load a plate map to see this.")
+
+    def _paint_scale(self, painter: QPainter) -> None:
+        assert self._map.painted.scale is not None
+        low, high, colours = self._map.painted.scale
+        x = float(GAP_PX)
+        x += self._text(painter, x, f"{self._map.mode}  {low:g}")
+        strip = np.ascontiguousarray(np.rint(colours[None, :, :3] * 255).astype(np.uint8))
+        image = QImage(strip.data, len(colours), 1, strip.strides[0], QImage.Format.Format_RGB888)
+        painter.drawImage(QRectF(x, 5, BAR_PX, HEIGHT_PX - 10), image)
+        x += BAR_PX + GAP_PX
+        x += self._text(painter, x, f"{high:g}")
+        scored, total = len(self._map.session.results), self._wells_with_images()
+        self._text(painter, x + GAP_PX, f"{scored} of {total} wells scored")
+
+    def _paint_entries(self, painter: QPainter) -> None:
+        x = float(GAP_PX)
+        for label, colour in self._map.painted.entries:
+            painter.setBrush(QColor(colour))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(QRectF(x, 6, HEIGHT_PX - 12, HEIGHT_PX - 12))
+            painter.setPen(TEXT)
+            x += HEIGHT_PX - 8
+            x += self._text(painter, x, label) + GAP_PX
+
+    def _text(self, painter: QPainter, x: float, text: str) -> float:
+        width = painter.fontMetrics().horizontalAdvance(text)
+        painter.drawText(QRectF(x, 0, width + 2, HEIGHT_PX), Qt.AlignmentFlag.AlignVCenter, text)
+        return float(width + GAP_PX)
+
+    def _wells_with_images(self) -> int:
+        plate = self._map.session.plate
+        return 0 if plate is None else sum(well.has_images for well in plate.wells.values())

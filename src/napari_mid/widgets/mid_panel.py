@@ -1,0 +1,44 @@
+"""The dock `MID`: model, run, score, galleries, the selected cell, export."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_mid.session import Session
+from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.header import Header
+from napari_mid.widgets.model_row import ModelRow
+from napari_mid.widgets.parts import line
+from napari_mid.widgets.run_row import RunRow
+
+#: Width that the panel asks for, and the least it can do with, in pixels.
+WIDTH_PX, LEAST_PX = 400, 330
+
+
+class MidPanel(QScrollArea):
+    """The sections below each other; they scroll where the window is small."""
+
+    def __init__(self, session: Session, actions: Actions) -> None:
+        super().__init__()
+        self.header = Header(session)
+        self.model = ModelRow(session, actions)
+        self.run = RunRow(session, actions)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        sections = (self.header, self.model, self.run)
+        for index, section in enumerate(sections):
+            if index:
+                column.addWidget(line())
+            column.addWidget(section)
+        column.addStretch(1)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumWidth(LEAST_PX)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
+        """Wide enough for two galleries beside each other."""
+        return QSize(WIDTH_PX, 700)

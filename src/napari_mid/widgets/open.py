@@ -1,0 +1,37 @@
+"""What the manifest names: the docks and the command that opens the usual layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_mid.widgets.mid_panel import MidPanel
+from napari_mid.widgets.plate_panel import PlatePanel
+from napari_mid.widgets.window import MID, PLATE, Window, window_of
+
+if TYPE_CHECKING:
+    import napari
+
+
+class MidDock(MidPanel):
+    """The panel `MID` of a viewer; napari passes the viewer by the parameter's name."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        window = window_of(napari_viewer)
+        super().__init__(window.session, window.actions)
+        window.panels[MID] = self
+
+
+class PlateDock(PlatePanel):
+    """The panel `Plate` of a viewer."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        window = window_of(napari_viewer)
+        super().__init__(window.session, window.actions)
+        window.panels[PLATE] = self
+
+
+def open_layout(viewer: napari.viewer.Viewer) -> Window:
+    """Open both docks where they usually are."""
+    window = window_of(viewer)
+    window.open_layout()
+    return window

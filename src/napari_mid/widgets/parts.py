@@ -1,0 +1,81 @@
+"""Small Qt pieces that several panels use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+#: Colours of text on napari's dark theme.
+QUIET, CAUTION, PROBLEM = "#a0a6ad", "#ffb454", "#ff7b72"
+
+
+class Section(QFrame):
+    """A titled part of a panel."""
+
+    def __init__(self, title: str = "") -> None:
+        super().__init__()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(6, 4, 6, 6)
+        self.column.setSpacing(4)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        if title:
+            heading = QLabel(title)
+            heading.setStyleSheet("font-weight: 600;")
+            self.column.addWidget(heading)
+
+
+def text_label(colour: str = "", *, size: str = "") -> QLabel:
+    """A label that wraps and can be copied from."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    style = (f"color: {colour};" if colour else "") + (f"font-size: {size};" if size else "")
+    if style:
+        label.setStyleSheet(style)
+    return label
+
+
+def show_text(label: QLabel, text: str) -> None:
+    """Set the text of a label, and hide it where there is none."""
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def pixmap(rgb: NDArray[np.uint8]) -> QPixmap:
+    """A (Y, X, 3) uint8 image as a QPixmap."""
+    pixels = np.ascontiguousarray(rgb)
+    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(image.copy())  # Qt does not own the array's memory
+
+
+def line() -> QWidget:
+    """A thin horizontal rule."""
+    rule = QFrame()
+    rule.setFrameShape(QFrame.Shape.HLine)
+    rule.setStyleSheet("color: #5a626a;")
+    return rule
+
+
+def listen(widget: QWidget, slot: Callable[..., None], *signals: Any) -> None:
+    """Call `slot` of `widget` on each of the session's signals for as long as the widget lives in Qt."""
+    for signal in signals:
+        signal.connect(slot)
+
+    def stop() -> None:
+        for signal in signals:
+            signal.disconnect(slot, missing_ok=True)
+
+    widget.destroyed.connect(stop)
+
+
+def disconnect_all(events: Any) -> None:
+    """Disconnect every handler of a psygnal group."""
+    for name in events:
+        events[name].disconnect()

@@ -1,0 +1,97 @@
+"""Which colour each well of the plate map has, and the legend that says so. No Qt here."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mid.plates.plate import Plate
+from napari_mid.reports.caption import words
+from napari_mid.reports.colours import RELEVANCE_COLOURS_CIVIDIS, SCORE_COLOURS, SCORE_LIMITS, rgb_to_hex, to_rgba
+from napari_mid.session import Session
+
+ROLE_COLOURS = {"negative_control": "#4c9be8", "positive_control": "#e8684c", "sample": "#a9b665", "empty": "#5a5a5a"}
+UNKNOWN = "#8c8c8c"
+#: More compounds than this are not listed in the legend.
+LEGEND_ENTRIES = 14
+
+
+@dataclass(frozen=True)
+class WellColours:
+    """How the plate map is painted.
+
+    Parameters
+    ----------
+    colours
+        Hex colour by well; a well with images that is not here has no value yet.
+    entries
+        Legend of categories: label and colour.
+    scale
+        Legend of numbers: (low, high, (256, 4) RGBA), or None.
+    """
+
+    colours: Mapping[str, str] = field(default_factory=dict)
+    entries: tuple[tuple[str, str], ...] = ()
+    scale: tuple[float, float, NDArray[np.float64]] | None = None
+
+
+def by_score(session: Session) -> WellColours:
+    """Score from 0 to 1; wells that are not scored have none."""
+    scores = {name: result.score for name, result in session.results.items() if np.isfinite(result.score)}
+    return _by_number(scores, SCORE_LIMITS, SCORE_COLOURS)
+
+
+def by_cell_count(session: Session) -> WellColours:
+    """Number of cells scored, from 0 to the largest on the plate."""
+    counts = {name: float(result.n_cells) for name, result in session.results.items()}
+    return _by_number(counts, (0.0, max(counts.values(), default=0.0) or 1.0), RELEVANCE_COLOURS_CIVIDIS)
+
+
+def by_role(session: Session) -> WellColours:
+    """Role in the plate map."""
+    found = _column(session.plate, "role")
+    palette = {role: ROLE_COLOURS.get(role, UNKNOWN) for role in dict.fromkeys(found.values())}
+    return _by_category(found, palette)
+
+
+def by_compound(session: Session) -> WellColours:
+    """Compound in the plate map, each in its own colour."""
+    found = _column(session.plate, "compound")
+    names = sorted(set(found.values()))
+    return _by_category(found, dict(zip(names, distinct_colours(len(names)), strict=True)))
+
+
+#: What the wells can be coloured by, in the order of the combo box.
+MODES: dict[str, Callable[[Session], WellColours]] = {
+    "score": by_score,
+    "role": by_role,
+    "compound": by_compound,
+    "cell count": by_cell_count,
+}
+
+
+def distinct_colours(n: int) -> list[str]:
+    """`n` colours as far apart in hue as can be, alternating in lightness."""
+    return [rgb_to_hex(colorsys.hls_to_rgb(i / max(n, 1), (0.62, 0.48)[i % 2], 0.65)) for i in range(n)]
+
+
+def _by_number(values: Mapping[str, float], limits: tuple[float, float], colours: NDArray[np.float64]) -> WellColours:
+    rgba = to_rgba(list(values.values()), limits, colours)
+    return WellColours({name: rgb_to_hex(colour) for name, colour in zip(values, rgba, strict=True)}, scale=(*limits, colours))
+
+
+def _column(plate: Plate | None, column: str) -> dict[str, str]:
+    if plate is None:
+        return {}
+    return {name: str(well.condition[column]) for name, well in plate.wells.items() if well.condition.get(column) is not None}
+
+
+def _by_category(found: Mapping[str, str], palette: Mapping[str, str]) -> WellColours:
+    entries = [(words(name), colour) for name, colour in palette.items()]
+    if len(entries) > LEGEND_ENTRIES:
+        entries = [*entries[: LEGEND_ENTRIES - 1], (f"and {len(entries) - LEGEND_ENTRIES + 1} more", UNKNOWN)]
+    return WellColours({name: palette[value] for name, value in found.items()}, tuple(entries))

@@ -1,0 +1,186 @@
+"""The dock `Plate`: opens plates, says what is on them, and shows the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mid.plates.plate import ROLES, Plate
+from napari_mid.session import Session
+from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.legend import Legend
+from napari_mid.widgets.parts import listen
+from napari_mid.widgets.plate_colours import MODES
+from napari_mid.widgets.plate_map import PlateMapView
+
+#: Width of the column of controls, in pixels.
+CONTROLS_PX = 270
+
+
+class PlatePanel(QWidget):
+    """The plate: controls to the left, its map to the right."""
+
+    def __init__(self, session: Session, actions: Actions) -> None:
+        super().__init__()
+        self.session = session
+        self.actions = actions
+        self.map = PlateMapView(session)
+        self.map.well_chosen.connect(actions.open_well)
+        self.legend = Legend(self.map)
+        self.roles = ChannelRoles(session, actions)
+        self._build()
+        listen(self, self._show, session.events.plate_changed)
+        listen(self, self._show_count, session.events.results_changed, session.events.model_changed)
+        self._show()
+
+    def _build(self) -> None:
+        self.open_button = QToolButton()
+        self.open_button.setText("Open plate")
+        self.open_button.setToolTip("Open a plate: its folder, or its index file (Index.idx.xml)")
+        self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.open_button)
+        menu.addAction("Folder…", self.choose_folder)
+        menu.addAction("Index file…", self.choose_index)
+        self.open_button.setMenu(menu)
+        self.map_button = QPushButton("Plate map…")
+        self.map_button.setToolTip("Load a CSV, TSV or XLSX table that says what is in each well")
+        self.map_button.clicked.connect(self.choose_plate_map)
+        self.counts = QLabel()
+        self.counts.setWordWrap(True)
+        self.counts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.mode = QComboBox()
+        self.mode.addItems(list(MODES))
+        self.mode.currentTextChanged.connect(self._colour_by)
+        self.score_all = QPushButton("Score all wells")
+        self.score_all.setToolTip("Locate nuclei and score every well with images, in the background; Cancel keeps what is done")
+        self.score_all.clicked.connect(self.actions.score_all)
+
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.open_button, 1)
+        buttons.addWidget(self.map_button, 1)
+        form = QFormLayout()
+        form.addRow("colour by", self.mode)
+        controls = QWidget()
+        column = QVBoxLayout(controls)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addLayout(buttons)
+        column.addWidget(self.counts)
+        column.addLayout(form)
+        column.addWidget(self.score_all)
+        column.addWidget(self.roles)
+        column.addStretch(1)
+        left = _scrolling(controls)
+        left.setFixedWidth(CONTROLS_PX)
+        right = QVBoxLayout()
+        right.addWidget(self.legend)
+        right.addWidget(_scrolling(self.map), 1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(left)
+        row.addLayout(right, 1)
+
+    def choose_folder(self) -> None:
+        """Ask for a plate's folder and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Folder of a plate")
+        if path:
+            self.actions.open_plate(path)
+
+    def choose_index(self) -> None:
+        """Ask for a plate's index file and open it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Index of a plate", filter="Index (*.xml);;All files (*)")
+        if path:
+            self.actions.open_plate(path)
+
+    def choose_plate_map(self) -> None:
+        """Ask for a plate map and join it."""
+        start = str(self.session.plate.path) if self.session.plate is not None else ""
+        path, _ = QFileDialog.getOpenFileName(self, "Plate map", start, "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)")
+        if path:
+            self.actions.load_plate_map(Path(path))
+
+    def _colour_by(self, mode: str) -> None:
+        self.map.mode = mode
+        self.legend.refresh()
+
+    def _show(self) -> None:
+        plate = self.session.plate
+        self.map_button.setEnabled(plate is not None)
+        self.counts.setText("Drop a plate's folder on the window, or press Open plate." if plate is None else summary(plate))
+        self._show_count()
+
+    def _show_count(self) -> None:
+        self.score_all.setEnabled(self.session.plate is not None and self.session.model is not None)
+        self.legend.refresh()
+
+
+class ChannelRoles(QFrame):
+    """A combo box for each channel of the plate: what it shows."""
+
+    def __init__(self, session: Session, actions: Actions) -> None:
+        super().__init__()
+        self.session = session
+        self.actions = actions
+        self.combos: dict[str, QComboBox] = {}
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setVerticalSpacing(2)
+        listen(self, self._show, session.events.plate_changed)
+        self._show()
+
+    def _show(self) -> None:
+        plate = self.session.plate
+        names = [] if plate is None else list(plate.channel_names)
+        if names != list(self.combos):
+            while self._form.rowCount():
+                self._form.removeRow(0)
+            self.combos = {name: self._combo(name) for name in names}
+            if names:
+                self._form.addRow(QLabel("Channels: what each one shows"))
+            for name, combo in self.combos.items():
+                self._form.addRow(name, combo)
+        for channel in plate.channels if plate is not None else ():
+            combo = self.combos[channel.name]
+            combo.blockSignals(True)
+            combo.setCurrentText(channel.role)
+            combo.blockSignals(False)
+
+    def _combo(self, name: str) -> QComboBox:
+        combo = QComboBox()
+        combo.addItems(ROLES)
+        combo.setToolTip(f"What {name} shows; one channel must show the nucleus")
+        combo.currentTextChanged.connect(lambda role: self.actions.set_roles({name: role}))
+        return combo
+
+
+def summary(plate: Plate) -> str:
+    """The plate in two lines: its name and format, then its wells, fields, channels and missing files."""
+    with_images = [well for well in plate.wells.values() if well.has_images]
+    fields = sum(len(well.fields) for well in with_images)
+    parts = [f"{len(with_images)} wells with images", f"{fields:,} fields", f"{len(plate.channels)} channels"]
+    if plate.missing_files:
+        parts.append(f"{len(plate.missing_files):,} files missing")
+    simulated = " · simulated" if plate.simulated else ""
+    return f"<b>{plate.name}</b> · {plate.format}{simulated}<br>" + ", ".join(parts)
+
+
+def _scrolling(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    return area

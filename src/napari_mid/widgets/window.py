@@ -1,0 +1,90 @@
+"""One session, one presenter and one set of jobs for each viewer, whichever dock is opened first."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QWidget
+
+from napari_mid.session import Message, Session
+from napari_mid.viewer.compat import is_open, keep_llvm_apart, main_window, unwrapped
+from napari_mid.viewer.presenter import Presenter
+from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.mid_panel import WIDTH_PX
+from napari_mid.widgets.parts import disconnect_all
+from napari_mid.widgets.work import Jobs
+
+_TELL = {"info": show_info, "warning": show_warning, "error": show_error}
+#: Names of the docks, as in the manifest; napari adds the plugin's name.
+MID, PLATE = "MID", "Plate"
+#: Height of the plate's dock in the usual layout, in pixels.
+PLATE_HEIGHT_PX = 280
+
+_windows: weakref.WeakKeyDictionary[Any, Window] = weakref.WeakKeyDictionary()
+
+
+class Window:
+    """What belongs to one viewer."""
+
+    def __init__(self, viewer: Any) -> None:
+        keep_llvm_apart()
+        self._viewer = weakref.ref(viewer)
+        self.session = Session()
+        self.jobs = Jobs(self.session, self._is_open)
+        self.actions = Actions(self.session, self.jobs)
+        self.presenter = Presenter(viewer, self.session)
+        #: the panels that are open, by name; docks put themselves here
+        self.panels: dict[str, QWidget] = {}
+        self.session.events.told.connect(self._tell)
+        main_window(viewer).destroyed.connect(self._on_destroyed)
+        self.actions.load_model()
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer; None once it is gone."""
+        return self._viewer()
+
+    def open_layout(self) -> None:
+        """Open the usual layout: MID to the right, Plate at the bottom."""
+        window = self.viewer.window
+        qt_window = main_window(self.viewer)
+        _, mid = window.add_plugin_dock_widget("napari-mid", MID)
+        _, plate = window.add_plugin_dock_widget("napari-mid", PLATE)
+        mid_dock, plate_dock = _dock_of(mid), _dock_of(plate)
+        qt_window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        if qt_window.dockWidgetArea(plate_dock) != Qt.DockWidgetArea.BottomDockWidgetArea:
+            qt_window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, plate_dock)
+        for dock in (mid_dock, plate_dock):
+            dock.show()
+            dock.raise_()
+        qt_window.resizeDocks([mid_dock], [WIDTH_PX], Qt.Orientation.Horizontal)
+        qt_window.resizeDocks([plate_dock], [PLATE_HEIGHT_PX], Qt.Orientation.Vertical)
+
+    def _tell(self, message: Message) -> None:
+        _TELL[message.level](message.text)
+
+    def _is_open(self) -> bool:
+        viewer = self._viewer()
+        return viewer is not None and is_open(viewer)
+
+    def _on_destroyed(self) -> None:
+        self.jobs.shutdown()
+        disconnect_all(self.session.events)
+
+
+def window_of(viewer: Any) -> Window:
+    """The window of `viewer`, or of the proxy of it that napari hands to widgets."""
+    viewer = unwrapped(viewer)
+    if viewer not in _windows:
+        _windows[viewer] = Window(viewer)
+    return _windows[viewer]
+
+
+def _dock_of(widget: QWidget) -> QDockWidget:
+    parent = widget.parent()
+    while not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
