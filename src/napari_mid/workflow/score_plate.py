@@ -91,7 +91,7 @@ def score_plate_steps(
             seconds[step] = seconds.get(step, 0.0) + spent
     yield Progress("scoring wells", len(wells), len(wells))
     seconds["total"] = time.perf_counter() - start
-    run = _run_record(plate, model, settings or ScoringSettings(), detection or model_detection(model), device, seconds)
+    run = run_record(plate, model, settings or ScoringSettings(), detection or model_detection(model), device, seconds)
     run["intensity_range"] = {channel.name: list(intensity.limits(index)) for index, channel in enumerate(plate.channels)}
     return PlateResult(plate, tuple(results), failed, run)
 
@@ -136,9 +136,10 @@ def write_results(plate_result: PlateResult, out: Path) -> None:
     write_json(out / "run.json", plate_result.run)
 
 
-def _run_record(
+def run_record(
     plate: Plate, model: MidModel, settings: ScoringSettings, detection: DetectionSettings, device: str, seconds: dict[str, float]
 ) -> dict[str, Any]:
+    """What a run is known by: versions, device, plate, model, settings and seconds per step."""
     packages = ("napari-mid", "torch", "timm", "numpy", "scikit-image", "tifffile")
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
