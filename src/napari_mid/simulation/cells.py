@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 #: Cells are drawn this far outside the field, so that those at the border are cut.
 MARGIN_UM = 30.0
 
+#: Columns of the truth and their types; locations are in pixels from the centre of the first, areas in square pixels.
+TRUTH_COLUMNS = {
+    "Metadata_Plate": "str",
+    "Metadata_Well": "str",
+    "Metadata_Site": "int64",
+    "Nuclei_Location_Center_X": "float64",
+    "Nuclei_Location_Center_Y": "float64",
+    "Nuclei_AreaShape_Area": "float64",
+    "state": "str",
+    "responded": "bool",
+    "out_of_focus": "bool",
+    "phenotype_strength": "float64",
+    "nucleus_cut": "bool",
+}
+
 #: A nucleus is in the truth where at least this share of it is in the field.
 VISIBLE_SHARE = 0.2
 
@@ -91,16 +106,7 @@ def _truth(nuclei: stains.NucleusPatches, cells: CellTraits, margin: int, field_
 def _table(truth: dict[str, Any], well: str, field: int, plate: str) -> pd.DataFrame:
     import pandas as pd
 
-    types = {
-        "Nuclei_Location_Center_X": float,
-        "Nuclei_Location_Center_Y": float,
-        "Nuclei_AreaShape_Area": float,
-        "state": str,
-        "responded": bool,
-        "out_of_focus": bool,
-        "phenotype_strength": float,
-        "nucleus_cut": bool,
-    }
     n = len(truth["state"]) if truth else 0
-    keys = {"Metadata_Plate": [plate] * n, "Metadata_Well": [well] * n, "Metadata_Site": np.full(n, field)}
-    return pd.DataFrame({**keys, **{name: np.asarray(truth.get(name, []), dtype=kind) for name, kind in types.items()}})
+    columns = {"Metadata_Plate": [plate] * n, "Metadata_Well": [well] * n, "Metadata_Site": [field] * n, **truth}
+    # a field without cells keeps the types of the columns
+    return pd.DataFrame({name: columns.get(name, []) for name in TRUTH_COLUMNS}).astype(TRUTH_COLUMNS)
