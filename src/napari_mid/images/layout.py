@@ -70,13 +70,15 @@ def well_layout(fields: Mapping[int, Field], shapes: Mapping[int, tuple[int, int
     """Lay out the fields in `shapes` by stage position, or as a row-major grid where a position or the pixel size is unknown."""
     numbers = sorted(shapes)
     positions: dict[int, tuple[float, float]] = {}
+    spots: set[tuple[float, float]] = set()
     for number in numbers:
         position, pixel_size = fields[number].position_um, fields[number].pixel_size_um
         if position is not None and pixel_size:
             height, width = shapes[number]
+            spots.add(position)
             positions[number] = (position[0] / pixel_size - height / 2, position[1] / pixel_size - width / 2)
     # several fields at one spot are positions that were not recorded, not a pile of images
-    if numbers and len(positions) == len(numbers) and (len(numbers) == 1 or len(set(positions.values())) == len(numbers)):
+    if numbers and len(positions) == len(numbers) and len(spots) == len(numbers):
         top = min(y for y, _ in positions.values())
         left = min(x for _, x in positions.values())
         origins = {number: (round(y - top), round(x - left)) for number, (y, x) in positions.items()}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mid.errors import PlateMapError
 
-_NO_VALUE = frozenset({"", "na", "n/a", "nan", "#n/a", "null", "none"})
+# not "none" or "null", which may be a treatment or a genotype
+_NO_VALUE = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "#N/A"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 #: "0012" is an identifier, not a number.
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
@@ -25,7 +29,9 @@ class Table:
     path
         The file.
     cells
-        Header to the stripped texts below it, ``""`` where empty; headers are unique.
+        Header to the stripped texts below it, ``""`` where empty.
+    lines
+        The line of the file on which each row stands.
     decimal_comma
         Whether ``0,98`` is a number.
     warnings
@@ -34,6 +40,7 @@ class Table:
 
     path: Path
     cells: dict[str, list[str]]
+    lines: list[int]
     decimal_comma: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -41,19 +48,6 @@ class Table:
     def headers(self) -> list[str]:
         """Names of the columns."""
         return list(self.cells)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows below the header."""
-        return len(next(iter(self.cells.values()), []))
-
-    def line(self, row: int) -> int:
-        """The line of the file on which the 0-based `row` stands."""
-        return row + 2
-
-    def is_empty(self, row: int) -> bool:
-        """Whether no cell of the row says anything."""
-        return not any(column[row] for column in self.cells.values())
 
     def number(self, text: str) -> int | float | None:
         """`text` as a number, or None where it is none."""
@@ -66,76 +60,92 @@ class Table:
         value = float(text)
         return value if math.isfinite(value) else None
 
-    def typed(self, texts: list[str]) -> list[int | float | str | None]:
-        """Numbers where every text that is not empty is one, else the texts; empty ones become None."""
-        values = [None if text.casefold() in _NO_VALUE else text for text in texts]
-        given = [value for value in values if value is not None]
-        if any(_LEADING_ZERO.match(value) for value in given) or any(self.number(value) is None for value in given):
-            return list(values)
-        return [None if value is None else self.number(value) for value in values]
+    def texts(self, header: str, rows: Sequence[int]) -> list[str | None]:
+        """The cells of a column in `rows`; empty ones become None."""
+        column = self.cells[header]
+        return [None if column[row] in _NO_VALUE else column[row] for row in rows]
+
+    def values(self, header: str, rows: Sequence[int]) -> list[int | float | str | None]:
+        """Like `texts`, but as numbers where every cell that is not empty is one."""
+        texts = self.texts(header, rows)
+        given = [text for text in texts if text is not None]
+        if any(_LEADING_ZERO.match(text) and text.isdecimal() for text in given) or any(
+            self.number(text) is None for text in given
+        ):
+            return list(texts)
+        return [None if text is None else self.number(text) for text in texts]
 
 
 def read_table(path: Path) -> Table:
-    """Read a table whose first row is the header.
+    """Read a table whose first line with content is the header; empty lines are passed over.
 
     Raises
     ------
     PlateMapError
-        If it cannot be read.
+        If it cannot be read, has no rows, or a row is longer than the header.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise PlateMapError(f"There is no plate map at {path}.") from None
-    except OSError as error:
-        raise PlateMapError(f"The plate map {path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        raise PlateMapError(f"The plate map {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if not content.strip():
         raise PlateMapError(f"The plate map {path} is empty; expected a header and a row per well.")
-    table = _from_workbook(path, content) if content.startswith(b"PK") else _from_text(path, content)
-    if not table.cells or not table.n_rows:
+    if content.startswith(b"PK"):
+        return _table(path, _workbook_rows(path, content))
+    text, warnings = _decoded(path, content)
+    delimiter = _delimiter(path, text)
+    return _table(path, _text_rows(path, text, delimiter), decimal_comma=delimiter != ",", warnings=warnings)
+
+
+def _table(path: Path, rows: list[tuple[int, list[str]]], *, decimal_comma: bool = False, warnings: Sequence[str] = ()) -> Table:
+    rows = [(line, cells) for line, cells in rows if any(cells)]
+    if len(rows) < 2:
         raise PlateMapError(f"The plate map {path} has no rows; expected a header and a row per well.")
-    return table
+    # a header that a person wrapped in a spreadsheet is still one line
+    headers = [" ".join(cell.split()) for cell in rows[0][1]]
+    while headers and not headers[-1]:
+        headers.pop()
+    twice = [name for name, count in Counter(filter(None, headers)).items() if count > 1]
+    if twice:
+        raise PlateMapError(f"The plate map {path} has two columns called {twice[0]!r}; give each its own name.")
+    for line, cells in rows[1:]:
+        if any(cells[len(headers) :]):
+            raise PlateMapError(
+                f"The plate map {path} is not a proper table: line {line} has {len(cells)} cells, the header {len(headers)}; "
+                "text with a delimiter in it needs quotes."
+            )
+    # a nameless column is the row number that a program wrote
+    columns = {name: [cells[i] if i < len(cells) else "" for _, cells in rows[1:]] for i, name in enumerate(headers) if name}
+    return Table(path, columns, [line for line, _ in rows[1:]], decimal_comma, tuple(warnings))
 
 
-def _from_workbook(path: Path, content: bytes) -> Table:
-    import pandas as pd
+def _workbook_rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
+    import openpyxl
 
     try:
-        frame = pd.read_excel(io.BytesIO(content), dtype=object, engine="openpyxl", keep_default_na=False)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheet = book.worksheets[0]
+        return [(line, [_text(value) for value in row]) for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)]
     except Exception as error:  # a damaged workbook makes openpyxl, zipfile or the XML parser raise whatever they meet
         raise PlateMapError(f"The plate map {path} is not a readable XLSX workbook ({_first_line(error)}).") from error
-    cells = {str(header): [_text(value) for value in frame.iloc[:, i]] for i, header in enumerate(frame.columns)}
-    return Table(path, _named(cells))
 
 
 def _text(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value).strip()
 
 
-def _from_text(path: Path, content: bytes) -> Table:
-    import pandas as pd
-
-    text, warnings = _decoded(path, content)
-    delimiter = _delimiter(path, text)
+def _text_rows(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=delimiter,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            skip_blank_lines=False,
-            index_col=False,
-            on_bad_lines="error",
-        )
-    except Exception as error:  # pandas raises several kinds for text that is no table
-        raise PlateMapError(f"The plate map {path} is not a readable table ({_first_line(error)}).") from error
-    cells = {str(header): [_text(value) for value in frame.iloc[:, i]] for i, header in enumerate(frame.columns)}
-    return Table(path, _named(cells), decimal_comma=delimiter != ",", warnings=tuple(warnings))
+        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise PlateMapError(f"The plate map {path} is not a readable table (line {reader.line_num}: {error}).") from error
 
 
 def _decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
@@ -155,14 +165,9 @@ def _decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
 
 def _delimiter(path: Path, text: str) -> str:
     """The delimiter that the header has most of; a tab where there is a tie and the file is called .tsv."""
-    header = re.sub(r'"[^"]*"', "", text.lstrip().splitlines()[0])
+    header = re.sub(r'"[^"]*"', "", (text.strip().splitlines() or [""])[0])
     candidates = ["\t", ",", ";"] if path.suffix.casefold() == ".tsv" else [",", "\t", ";"]
     return max(candidates, key=header.count)
-
-
-def _named(cells: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Without the nameless columns that hold nothing, such as the index a program wrote or a trailing delimiter."""
-    return {header.strip(): texts for header, texts in cells.items() if not (header.startswith("Unnamed:") and not any(texts[:]))}
 
 
 def _first_line(error: Exception) -> str:

@@ -33,7 +33,7 @@ def read_plane(plane: Plane) -> NDArray[Any]:
         else:
             import imageio.v3 as iio
 
-            image = np.asarray(iio.imread(path, index=plane.page))
+            image = np.asarray(iio.imread(path, index=plane.page, plugin="pillow"))
     except FileNotFoundError:
         raise ImageReadError(f"{path} does not exist, though the plate expects it.") from None
     except Exception as error:  # decoders raise whatever they meet in a damaged file

@@ -73,6 +73,9 @@ _UNDERSTOOD = {
     **dict.fromkeys(("role", "wellrole", "welltype", "controltype"), "role"),
 }
 
+#: Columns that stay text: a compound may be called 1234.
+_TEXTS = ("compound", "unit", "role")
+
 _UM_DIVISOR = {"pm": 1e6, "nm": 1e3, "µm": 1.0, "um": 1.0, "mm": 1e-3, "m": 1e-6}
 _HEADER_UNIT = re.compile(r"(concentration|conc|dose)[\s_]*[\[(]?\s*(pM|nM|uM|µM|μM|mM|M|um|nm)\s*[\])]?", re.IGNORECASE)
 
@@ -125,11 +128,11 @@ def read_plate_map(path: Path | str, *, plate: str | None = None) -> PlateMap:
         condition = {column: values[column][index] for column in columns}
         if well in conditions and conditions[well] != condition:
             raise PlateMapError(
-                f"{table.path} names well {well} in lines {lines[well]} and {table.line(row)} with different contents; "
+                f"{table.path} names well {well} in lines {lines[well]} and {table.lines[row]} with different contents; "
                 "keep one line per well."
             )
         conditions[well] = condition
-        lines.setdefault(well, table.line(row))
+        lines.setdefault(well, table.lines[row])
     warnings += _add_concentration_um(conditions, columns, table)
     warnings += _normalise_roles(conditions, columns)
     ordered = {well: conditions[well] for well in sorted(conditions, key=well_position)}
@@ -142,9 +145,7 @@ def _column_called(table: Table, names: tuple[str, ...]) -> str | None:
 
 
 def _rows_of_plate(table: Table, plate: str | None) -> list[int]:
-    rows = [row for row in range(table.n_rows) if not table.is_empty(row)]
-    if not rows:
-        raise PlateMapError(f"{table.path} has a header but no rows; expected a row per well.")
+    rows = list(range(len(table.lines)))
     column = _column_called(table, _PLATE)
     if column is None or plate is None:
         return rows
@@ -153,7 +154,7 @@ def _rows_of_plate(table: Table, plate: str | None) -> list[int]:
         return rows
     if plate not in plates:
         raise PlateMapError(
-            f"{table.path} is about {len(plates)} plates ({', '.join(sorted(plates)[:3])}, ...), and {plate} is not one of them."
+            f"{table.path} is about {len(plates)} plates ({', '.join(map(repr, sorted(plates)[:3]))}, ...), and {plate!r} is not one of them."
         )
     return [row for row in rows if table.cells[column][row] == plate]
 
@@ -176,7 +177,7 @@ def _wells(table: Table, rows: list[int]) -> list[tuple[int, str]]:
         try:
             found.append((row, well_name(*well_position(text))))
         except WellError as error:
-            raise PlateMapError(f"{table.path}, line {table.line(row)}: {error}") from None
+            raise PlateMapError(f"{table.path}, line {table.lines[row]}: {error}") from None
     return found
 
 
@@ -201,14 +202,13 @@ def _columns(table: Table, rows: list[int]) -> tuple[list[str], dict[str, list[A
         unit = _HEADER_UNIT.fullmatch(re.sub(r"^metadata_", "", header.strip(), flags=re.IGNORECASE))
         name = "concentration" if unit and header != "concentration_um" else _UNDERSTOOD.get(_plain(header), header)
         if name in names.values():
-            name = header
+            name = header if header not in names.values() else f"{header} (2)"
         elif unit and name == "concentration":
             units[header] = unit.group(2)
         names[header] = name
     values: dict[str, list[Any]] = {}
     for header, name in names.items():
-        texts = [table.cells[header][row] for row in rows]
-        values[name] = [text or None for text in texts] if name in ("compound", "unit", "role") else table.typed(texts)
+        values[name] = list(table.texts(header, rows)) if name in _TEXTS else table.values(header, rows)
     columns = list(values)
     for unit_text in units.values():
         if "unit" not in values:

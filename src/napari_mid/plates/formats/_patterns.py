@@ -127,7 +127,8 @@ def user_pattern(text: str) -> FilePattern:
     """Understand a pattern such as ``"img_{well}_{site}_{channel}.tif"``.
 
     ``{well}`` or ``{row}`` and ``{column}`` are needed, ``{site}``, ``{channel}``, ``{z}`` and ``{time}`` may be there; any other
-    name in braces and ``*`` stand for text without meaning. A pattern with ``/`` is compared with the path below the plate's folder.
+    name in braces and ``*`` stand for text without meaning. A pattern with ``/`` is compared with the path below the plate's
+    folder.
 
     Raises
     ------
@@ -142,7 +143,8 @@ def user_pattern(text: str) -> FilePattern:
         if piece.startswith("{"):
             expression += _part(piece[1:-1].strip(), names, text)
         elif piece.startswith("*"):
-            expression += ".*?"
+            # greedy, so that the channel beside it is as short as it can be
+            expression += ".*"
         else:
             expression += re.escape(piece.replace("\\", "/"))
     if "well" not in names and not {"row", "column"} <= set(names):
@@ -162,7 +164,7 @@ def _part(name: str, names: list[str], text: str) -> str:
     known = name.casefold()
     known = _SYNONYMS.get(known, known)
     if known not in _PARTS:
-        return ".*?"
+        return ".*"
     if known in names:
         raise PlateFormatError(f"The pattern {text!r} has {{{name}}} twice.")
     names.append(known)

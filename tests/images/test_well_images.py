@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_mid.errors import ImageReadError
+from napari_mid.images.well_images import load_well
+from napari_mid.plates import open_plate
+from napari_mid.progress import finish
+
+
+def write(folder: Path, shapes: dict[int, tuple[int, int]]) -> Path:
+    folder.mkdir()
+    for site, shape in shapes.items():
+        for wavelength in (1, 2):
+            image = np.full(shape, 10 * site + wavelength, dtype=np.uint8)
+            tifffile.imwrite(folder / f"x_A01_s{site}_w{wavelength}.tif", image)
+    return folder
+
+
+def test_every_field_of_a_well_in_place(tmp_path: Path) -> None:
+    plate = open_plate(write(tmp_path / "plate", {1: (6, 6), 2: (6, 6), 5: (4, 3)}))
+    images = finish(load_well(plate["A01"]))
+    assert {number: image.shape for number, image in images.fields.items()} == {1: (2, 6, 6), 2: (2, 6, 6), 5: (2, 4, 3)}
+    mosaic = images.mosaic(1)
+    assert mosaic.dtype == np.uint8
+    for number in (1, 2, 5):
+        assert (mosaic == 10 * number + 2).sum() == images.fields[number][1].size
+
+
+def test_a_damaged_field_is_lost_and_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "plate", {1: (6, 6), 2: (6, 6)})
+    (folder / "x_A01_s1_w2.tif").write_bytes((folder / "x_A01_s1_w2.tif").read_bytes()[:200])
+    images = finish(load_well(open_plate(folder)["A01"]))
+    assert list(images.fields) == [2]
+    assert "x_A01_s1_w2.tif" in images.warnings[0]
+    assert images.layout.origins == {2: (0, 0)}
+
+
+def test_a_well_without_a_readable_field_is_an_error(tmp_path: Path) -> None:
+    folder = write(tmp_path / "plate", {1: (6, 6)})
+    plate = open_plate(folder)
+    (folder / "x_A01_s1_w1.tif").unlink()
+    with pytest.raises(ImageReadError, match=r"A01.*x_A01_s1_w1\.tif"):
+        finish(load_well(plate["A01"]))
+
+
+def test_fields_of_different_pixel_types_keep_their_values(tmp_path: Path) -> None:
+    folder = write(tmp_path / "plate", {1: (4, 4)})
+    for wavelength in (1, 2):
+        tifffile.imwrite(folder / f"x_A01_s2_w{wavelength}.tif", np.full((4, 4), 5000, dtype=np.uint16))
+    mosaic = finish(load_well(open_plate(folder)["A01"])).mosaic(0)
+    assert set(np.unique(mosaic)) == {0, 11, 5000}

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_mid.errors import MidError, PlateFormatError, PlateNotFoundError
+from napari_mid.plates import open_plate
+
+Write = Callable[..., Path]
+
+
+def test_real_bbbc013_opens_by_itself(real_data: Path) -> None:
+    plate = open_plate(real_data / "bbbc013")
+    assert list(plate.wells) == [f"{row}{column:02d}" for row in "ABCD" for column in range(1, 13)]
+    assert (plate.name, plate.rows, plate.columns, plate.n_images) == ("bbbc013", 8, 12, 96)
+    assert plate.channel_names == ("Channel1", "Channel2")
+    assert plate.pixel_size_um is None
+    assert plate.warnings == ()
+    image = plate["B3"].fields[1].load()
+    for channel in (1, 2):
+        np.testing.assert_array_equal(
+            image[channel - 1], tifffile.imread(real_data / "bbbc013" / f"Channel{channel}-15-B-03.tif")
+        )
+
+
+def test_real_bbbc013_plate_map_is_joined(real_data: Path) -> None:
+    plate = open_plate(real_data / "bbbc013", roles={"Channel2": "nucleus"})
+    with (real_data / "bbbc013" / "plate_map.csv").open(newline="") as file:
+        rows = {row["well"]: row for row in csv.DictReader(file)}
+    for name, well in plate.wells.items():
+        assert well.condition["role"] == rows[name]["role"]
+        assert well.condition["compound"] == (rows[name]["compound"] or None)
+        assert well.condition["concentration_um"] == pytest.approx(float(rows[name]["concentration"]) / 1000)
+    assert plate.role_index("nucleus") == 1
+
+
+def test_real_sparse_metaxpress_invents_nothing(real_data: Path) -> None:
+    plate = open_plate(real_data / "metaxpress_sparse")
+    assert {name: list(well.fields) for name, well in plate.wells.items()} == {"A01": [1], "A02": [4]}
+    assert plate.channel_names == ("w1", "w3")
+    assert (plate.n_images, plate.missing_files, plate.warnings) == (4, (), ())
+    image = plate["A02"].fields[4].load_channel(1)
+    np.testing.assert_array_equal(image, tifffile.imread(real_data / "metaxpress_sparse" / "IM-Assays-EXP2_A02_s4_w3.TIF", key=0))
+
+
+@pytest.mark.parametrize("below", [".", "images"])
+def test_real_cellpainting_nf1_without_its_masks(real_data: Path, below: str) -> None:
+    plate = open_plate(real_data / "cellpainting_nf1" / below)
+    names = [path.stem.split("_") for path in (real_data / "cellpainting_nf1" / "images").iterdir()]
+    sites: dict[str, set[int]] = {}
+    for well, _, _, site, *_ in names:
+        sites.setdefault(f"{well[0]}{int(well[1:]):02d}", set()).add(int(site))
+    assert {name: set(well.fields) for name, well in plate.wells.items()} == sites
+    assert plate.name == "cellpainting_nf1"
+    assert [(channel.name, channel.role) for channel in plate.channels] == [
+        ("DAPI", "nucleus"),
+        ("GFP", "other"),
+        ("RFP", "other"),
+    ]
+    assert plate.n_images == len(names) == 15
+    assert (plate.rows, plate.columns, plate.warnings) == (8, 12, ())
+    assert plate.wells["B07"].condition["genotype"] == "Null"
+    assert plate.wells["D06"].condition["genotype"] == "WT"
+
+
+def test_real_cellpainting_jump_has_harmony_names_and_no_index(real_data: Path) -> None:
+    plate = open_plate(real_data / "cellpainting_jump")
+    assert plate.format == "File names"
+    assert list(plate.wells["A01"].fields) == [1]
+    assert plate.channel_names == ("ch2", "ch3", "ch5")
+    assert plate.wells["A01"].fields[1].load([0]).shape == (1, 1080, 1080)
+
+
+def test_real_imagexpress_time_points(real_data: Path) -> None:
+    plate = open_plate(real_data / "imagexpress" / "9987_Plate_3435")
+    assert {name: list(well.fields) for name, well in plate.wells.items()} == {"B02": [1, 2], "B03": [1, 2]}
+    assert (plate.channel_names, plate.n_images) == (("w1", "w2"), 16)
+    field = plate.wells["B03"].fields[2]
+    assert {plane.time for plane in field.planes} == {1, 2}
+    path = real_data / "imagexpress" / "9987_Plate_3435" / "TimePoint_2" / "9987_B03_s2_w2.TIF"
+    np.testing.assert_array_equal(field.load_channel(1, time=2), tifffile.imread(path, key=0))
+
+
+def test_real_imagexpress_without_site_and_wavelength(real_data: Path) -> None:
+    plate = open_plate(real_data / "imagexpress" / "9987_Plate_3420")
+    assert {name: list(well.fields) for name, well in plate.wells.items()} == {"B02": [1]}
+    assert plate.n_images == len(plate.channels) == 1
+
+
+def test_a_folder_of_several_plates_names_them(real_data: Path) -> None:
+    with pytest.raises(PlateFormatError, match=r"9987_Plate_3420, 9987_Plate_3435\. Open one"):
+        open_plate(real_data / "imagexpress")
+
+
+def test_real_loose_images_say_how_to_give_a_pattern(real_data: Path) -> None:
+    with pytest.raises(PlateFormatError, match=r"181 images.*\.png.*--pattern"):
+        open_plate(real_data / "nuclei_dsb2018" / "images")
+
+
+@pytest.mark.parametrize(
+    ("names", "wells", "channels"),
+    [
+        (["r02c03f01p01-ch1sk1fk1fl1.tiff", "r02c03f01p01-ch10sk1fk1fl1.tiff"], {"B03": [1]}, ["ch1", "ch10"]),
+        (["x_P24_s2_w1.TIF", "x_P24_s2_w2.TIF"], {"P24": [2]}, ["w1", "w2"]),
+        (["x_AF48_w1.tif"], {"AF48": [1]}, ["w1"]),
+        (["P_A01_s1_w1A1B2C3D4-1111-2222-3333-444455556666.tif", "P_A01_s1_w1_thumbA1B2.tif"], {"A01": [1]}, ["w1"]),
+        (["A1_01_2_1_Texas Red_001.tif", "A1_01_1_1_Hoechst_001.tif"], {"A01": [1]}, ["Hoechst", "Texas Red"]),
+        (["Channel1-01-A-01.tif", "Channel2-01-A-01.tif"], {"A01": [1]}, ["Channel1", "Channel2"]),
+    ],
+)
+def test_built_in_patterns(write_images: Write, names: list[str], wells: dict[str, list[int]], channels: list[str]) -> None:
+    plate = open_plate(write_images(*names))
+    assert {name: list(well.fields) for name, well in plate.wells.items()} == wells
+    assert list(plate.channel_names) == channels
+    assert plate.warnings == ()
+
+
+def test_time_points_and_z_steps_from_folders(write_images: Write) -> None:
+    names = [f"TimePoint_{t}/ZStep_{z}/x_A01_s1_w1.tif" for t in (1, 2) for z in (1, 2, 3)]
+    field = open_plate(write_images(*names)).wells["A01"].fields[1]
+    assert sorted((plane.time, plane.z) for plane in field.planes) == [(t, z) for t in (1, 2) for z in (1, 2, 3)]
+    assert field.load_channel(0, time=2)[0, 0] == 5  # the maximum over z
+
+
+@pytest.mark.parametrize("masks", ["masks/x_A01_s1_w1.tif", "Segmentation/x_A01_s1_w1.tif", "x_A01_s1_w1_mask.tif"])
+def test_masks_are_never_images(write_images: Write, masks: str) -> None:
+    plate = open_plate(write_images("x_A01_s1_w1.tif", masks))
+    assert (plate.n_images, plate.warnings) == (1, ())
+
+
+def test_what_fields_lack_is_summed_up(write_images: Write) -> None:
+    names = [f"Channel{c}-{n:02d}-A-{n:02d}.tif" for n in range(1, 8) for c in (1, 2) if c == 1 or n > 4]
+    plate = open_plate(write_images(*names))
+    assert plate.missing_files == ()
+    (warning,) = plate.warnings
+    assert warning.startswith("4 images")
+    assert "A01 field 1 has no Channel2, A02 field 1 has no Channel2, A03 field 1 has no Channel2 and 1 more" in warning
+
+
+def test_images_that_do_not_fit_are_named(write_images: Write) -> None:
+    plate = open_plate(write_images("x_A01_s1_w1.tif", "x_A02_s1_w1.tif", "overview scan.tif"))
+    assert any("overview scan.tif" in warning for warning in plate.warnings)
+    assert plate.n_images == 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("img_{well}_{site}_{channel}.tif", "img_b2_7_red.tif"),
+        ("{anything}-{row}{column}-f{site}-{channel}", "plate 3-B02-f7-red.tif"),
+        ("*_{channel}_{ROW}-{col}_{field}.TIF", "a_b_red_2-2_7.tif"),
+        ("{well}/{channel}/{site}.tif", "B02/red/7.tif"),
+        ("day*/{channel}_{well}_{site}*", "day 1/red_B02_7_raw.tif"),
+    ],
+)
+def test_a_pattern_the_user_writes(write_images: Write, pattern: str, name: str) -> None:
+    plate = open_plate(write_images(name, "readme.png"), pattern=pattern)
+    assert plate.channel_names == ("red",)
+    assert list(plate.wells["B02"].fields) == [7]
+
+
+def test_a_pattern_with_z_and_time(write_images: Write) -> None:
+    plate = open_plate(write_images("A1 t3 z2.tif"), pattern="{well} t{time} z{z}.tif")
+    (plane,) = plate.wells["A01"].fields[1].planes
+    assert (plane.time, plane.z) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        ("img_{site}.tif", "where the well stands"),
+        ("img_{well.tif", "brace"),
+        ("img_well}.tif", "brace"),
+        ("{well}_{well}.tif", "twice"),
+        ("{well}_{row}.tif", "twice"),
+        ("", "where the well stands"),
+        ("{well}_nothing_{channel}.tif", "x_A01_s1_w1.tif, for example"),
+        ("[{well}(.tif", "x_A01_s1_w1.tif"),
+    ],
+)
+def test_a_pattern_that_makes_no_sense_or_fits_nothing(write_images: Write, pattern: str, says: str) -> None:
+    with pytest.raises(PlateFormatError) as caught:
+        open_plate(write_images("x_A01_s1_w1.tif"), pattern=pattern)
+    assert says in str(caught.value)
+
+
+def test_wells_that_no_plate_has_do_not_fit(write_images: Write) -> None:
+    with pytest.raises(PlateFormatError):
+        open_plate(write_images("a_99_99.tif"), pattern="a_{row}_{column}.tif")
+
+
+def test_nothing_there(tmp_path: Path, write_images: Write) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("x")
+    single = write_images("x_A01_s1_w1.tif") / "x_A01_s1_w1.tif"
+    for path, says in [
+        (tmp_path / "nowhere" / "deep", "nowhere in it is not"),
+        (tmp_path / "nothing", "There is no plate at"),
+        (tmp_path / "empty", "is empty"),
+        (tmp_path / "texts", "no images in"),
+        (tmp_path / "texts" / "notes.txt", "no index file"),
+        (single, "single image"),
+        (tmp_path / ("x" * 5000), "There is no plate at"),
+    ]:
+        with pytest.raises((PlateNotFoundError, PlateFormatError)) as caught:
+            open_plate(path)
+        assert says in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["omezarr_hcs.zarr", "yokogawa_cv8000/MeasurementData.mlf", "imagexpress/9987_Plate_3420/9987.HTD"]
+)
+def test_formats_without_a_reader_are_said_to_be(real_data: Path, name: str) -> None:
+    with pytest.raises(MidError, match=r"cannot be read yet|no index file that can be read"):
+        open_plate(real_data / name)
