@@ -70,7 +70,7 @@ def test_a_damaged_index_ends_in_a_plate_or_one_line(index_copy: IndexCopy, dama
     assert all(1 <= well.row <= plate.rows and 1 <= well.column <= plate.columns for well in plate.wells.values())
 
 
-@pytest.mark.parametrize("text", ["1e999", "nan", "-inf", "1" * 5000, "", "٣", "0x10", "1_0"])
+@pytest.mark.parametrize("text", ["1e999", "1e-99999999999999999999", "nan", "-inf", "1" * 5000, "", "٣", "0x10", "1_0"])
 @pytest.mark.parametrize("tag", ["Row", "FieldID", "PositionX", "ImageResolutionX", "PlateRows", "TimepointID"])
 def test_numbers_that_are_none_never_crash(index_copy: IndexCopy, tag: str, text: str) -> None:
     source = index_copy.content.decode("utf-8-sig")

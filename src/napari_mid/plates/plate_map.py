@@ -135,7 +135,7 @@ def read_plate_map(path: Path | str, *, plate: str | None = None) -> PlateMap:
         lines.setdefault(well, table.lines[row])
     warnings += _add_concentration_um(conditions, columns, table)
     warnings += _normalise_roles(conditions, columns)
-    ordered = {well: conditions[well] for well in sorted(conditions, key=well_position)}
+    ordered = {well: {column: conditions[well][column] for column in columns} for well in sorted(conditions, key=well_position)}
     return PlateMap(table.path, tuple(columns), ordered, tuple(warnings))
 
 
@@ -153,9 +153,8 @@ def _rows_of_plate(table: Table, plate: str | None) -> list[int]:
     if len(plates) < 2:
         return rows
     if plate not in plates:
-        raise PlateMapError(
-            f"{table.path} is about {len(plates)} plates ({', '.join(map(repr, sorted(plates)[:3]))}, ...), and {plate!r} is not one of them."
-        )
+        some = ", ".join(map(repr, sorted(plates)[:3]))
+        raise PlateMapError(f"{table.path} is about {len(plates)} plates ({some}, ...), and {plate!r} is not one of them.")
     return [row for row in rows if table.cells[column][row] == plate]
 
 

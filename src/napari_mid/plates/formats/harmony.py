@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
@@ -20,7 +21,8 @@ NAME = "Harmony"
 SIMULATED_INSTRUMENT = "napari-mid simulation"
 
 _INDEX_NAMES = ("index.idx.xml", "index.xml")
-_UM_PER_UNIT = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e-3}
+#: Powers of ten from the units of the index to micrometres.
+_TO_UM = {"m": 6, "mm": 3, "um": 0, "µm": 0, "μm": 0, "nm": -3}
 _LAST_ROW, _LAST_COLUMN = 32, 48
 
 
@@ -277,11 +279,14 @@ def _number(text: str | None) -> float | None:
 
 
 def _micrometres(record: Record, name: str) -> float | None:
-    value, factor = _number(record.get(name)), _UM_PER_UNIT.get(record.get(f"{name}@Unit", "m"))
-    if value is None or factor is None:
+    text, power = record.get(name), _TO_UM.get(record.get(f"{name}@Unit", "m"))
+    if text is None or power is None or _number(text) is None:
         return None
-    # rounded to 15 digits, so that 5.98E-07 m is 0.598 and not 0.5979999999999999
-    return float(f"{value * factor:.15g}")
+    # in decimal, so that 5.98E-07 m is 0.598 and not 0.5979999999999999
+    try:
+        return float(Decimal(text).scaleb(power))
+    except ArithmeticError:  # an exponent beyond what decimals can hold
+        return None
 
 
 def _position(image: Record) -> tuple[float, float] | None:
