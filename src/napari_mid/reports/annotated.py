@@ -179,7 +179,8 @@ def _draw_colour_bar(page: Page, view: AnnotatedView) -> None:
     page.top_in += line_height_in(FONT_SIZE)
     for value, text in _ticks(low, high, width, page.dpi):
         at = left + width * (value - low) / (high - low)
-        page.text(at, page.top_in, text, colour=QUIET, align="center")
+        if text:
+            page.text(at, page.top_in, text, colour=QUIET, align="center")
         if low < value < high:
             axes.axvline(value, color="white", lw=0.8)
     page.top_in += line_height_in(FONT_SIZE) + 0.02

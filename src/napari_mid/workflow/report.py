@@ -20,6 +20,7 @@ from napari_mid.cells.device import AUTO
 from napari_mid.cells.slices import cut_slices
 from napari_mid.errors import WellError
 from napari_mid.files import atomic_path
+from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.well_images import WellImages, load_well
 from napari_mid.inference.result import WellResult
 from napari_mid.inference.settings import ScoringSettings
@@ -28,7 +29,7 @@ from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import channel_colours
 from napari_mid.progress import Progress, Steps
 from napari_mid.reports.annotated import AnnotatedView, annotated_figure, dot_diameter
-from napari_mid.reports.caption import Caption, caption_of
+from napari_mid.reports.caption import Caption, caption_of, words
 from napari_mid.reports.colours import relevance_limits
 from napari_mid.reports.composite import composite
 from napari_mid.reports.gallery import GalleryColumn, gallery_figure, most_and_least
@@ -56,14 +57,30 @@ class WrittenReport:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Where the pictures of all wells come from."""
+class PictureSource:
+    """Where the pictures of all wells come from.
+
+    Parameters
+    ----------
+    fitted, model
+        The plate as it serves the model.
+    limits
+        Raw intensities that become black and full colour, per channel of the plate.
+    colours
+        Hex colour per channel of the plate.
+    """
 
     fitted: PlateFit
     model: MidModel
     limits: tuple[tuple[float, float], ...]
     colours: tuple[str, ...]
     settings: ReportSettings
+
+    @classmethod
+    def of(cls, fitted: PlateFit, model: MidModel, intensity: IntensityRange, settings: ReportSettings) -> PictureSource:
+        """Pictures with the plate-wide intensity range and the colours of the stains."""
+        limits = tuple(zip(intensity.low, intensity.high, strict=True))
+        return cls(fitted, model, limits, channel_colours(fitted.plate.channels), settings)
 
     @property
     def shown(self) -> list[int]:
@@ -72,9 +89,11 @@ class _Source:
         return [*self.fitted.channels, *extra]
 
     def legend(self, channels: Sequence[int]) -> tuple[tuple[str, str], ...]:
+        """(name, colour) of `channels`."""
         return tuple((self.fitted.plate.channels[channel].name, self.colours[channel]) for channel in channels)
 
     def caption(self, result: WellResult) -> Caption:
+        """What is said about a scored well."""
         config = self.model.config
         return caption_of(result, task=config.task, plate_simulated=self.fitted.plate.simulated)
 
@@ -107,8 +126,8 @@ def report_steps(
     if not scored.results:
         raise WellError(f"None of the wells could be scored: {next(iter(scored.failed.values()), 'no wells were given.')}")
     ranges = scored.run["intensity_range"]
-    limits = tuple((float(ranges[name][0]), float(ranges[name][1])) for name in fitted.plate.channel_names)
-    source = _Source(fitted, model, limits, channel_colours(fitted.plate.channels), settings)
+    low, high = zip(*(ranges[name] for name in fitted.plate.channel_names), strict=True)
+    source = PictureSource.of(fitted, model, IntensityRange(low, high), settings)
 
     plate_map = _plate_map(source, scored)
     sections: list[WellSection] = []
@@ -139,7 +158,7 @@ def report_steps(
     return WrittenReport((html, out / "wells.csv", *files), scored)
 
 
-def well_view(source: _Source, result: WellResult, images: WellImages) -> AnnotatedView:
+def well_view(source: PictureSource, result: WellResult, images: WellImages) -> AnnotatedView:
     """The whole well with its cells."""
     shown = source.shown
     pixel_size = source.fitted.plate.pixel_size_um
@@ -170,7 +189,7 @@ def _points(result: WellResult, images: WellImages) -> tuple[NDArray[np.float64]
     return np.concatenate(points), np.concatenate(relevance)
 
 
-def well_gallery(source: _Source, result: WellResult, images: WellImages) -> Figure:
+def well_gallery(source: PictureSource, result: WellResult, images: WellImages) -> Figure:
     """The most and the least relevant cells of the well, as the model saw them."""
     cells = result.cells
     most, least = most_and_least(cells["rank"].to_numpy(), source.settings.gallery_rows)
@@ -186,7 +205,7 @@ def well_gallery(source: _Source, result: WellResult, images: WellImages) -> Fig
     )
 
 
-def _column(source: _Source, result: WellResult, images: WellImages, title: str, rows: NDArray[np.int64]) -> GalleryColumn:
+def _column(source: PictureSource, result: WellResult, images: WellImages, title: str, rows: NDArray[np.int64]) -> GalleryColumn:
     chosen = result.cells.iloc[rows]
     config, channels = source.model.config, list(source.fitted.channels)
     slices = np.zeros((len(rows), len(channels), config.slice_px, config.slice_px), dtype=np.float32)
@@ -200,25 +219,25 @@ def _column(source: _Source, result: WellResult, images: WellImages, title: str,
     return GalleryColumn(title, slices, chosen["rank"].to_numpy(dtype=np.int64), chosen["relevance"].to_numpy(dtype=np.float64))
 
 
-def _plate_map(source: _Source, scored: PlateResult) -> Figure:
+def _plate_map(source: PictureSource, scored: PlateResult) -> Figure:
     config = source.model.config
     return plate_map_figure(
         source.fitted.plate,
         {result.well: result.score for result in scored.results},
-        title=f"{config.task}: score for {config.classes[-1]}, model {config.name} ({source.model.hash})",
+        title=f"{config.task}: score for {words(config.classes[-1])}, model {config.name} ({source.model.hash})",
         cautions=source.caption(scored.results[0]).cautions(),
         width_px=source.settings.width_px,
     )
 
 
-def _report(source: _Source, scored: PlateResult, sections: Sequence[WellSection], plate_map: bytes) -> Report:
+def _report(source: PictureSource, scored: PlateResult, sections: Sequence[WellSection], plate_map: bytes) -> Report:
     plate, model, config = source.fitted.plate, source.model, source.model.config
     cautions = source.caption(scored.results[0]).cautions()
     return Report(
         title=f"Plate {plate.name}",
         subtitle=f"{config.task}, model {config.name} ({model.hash}), {datetime.date.today().isoformat()}",
-        score_meaning=f"The score is the model's probability of {config.classes[-1]!r}, averaged over random sets of cells; "
-        "the interval is that of the cells of the well.",
+        score_meaning=f"The score is the model's probability of “{words(config.classes[-1])}”, averaged over random sets of "
+        "cells; the interval is that of the cells of the well.",
         wells=tuple(sections),
         plate_map=plate_map,
         failed=scored.failed,
@@ -229,7 +248,7 @@ def _report(source: _Source, scored: PlateResult, sections: Sequence[WellSection
     )
 
 
-def _facts(source: _Source, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _facts(source: PictureSource, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Tables of the report: what was looked at, with what."""
     plate, model, config = source.fitted.plate, source.model, source.model.config
     size = f"{plate.pixel_size_um:.4g} µm" if plate.pixel_size_um else "not recorded"
