@@ -1,8 +1,8 @@
 """What the user is looking at. No Qt, no napari: panels write their intent here and redraw on the events.
 
-Setting something upstream clears what depends on it: a new plate clears the well, a new well clears its images, nuclei, result and the
-selected cell. Whoever computes something remembers the `key` it started from and hands the result to `offer_*`, which drops it when
-the user has moved on.
+Setting something upstream clears what depends on it: a new plate clears the well, a new well clears its images, nuclei, result
+and the selected cell. Whoever computes something remembers the `key` it started from and hands the result to `offer_*`, which
+drops it when the user has moved on.
 """
 
 from __future__ import annotations

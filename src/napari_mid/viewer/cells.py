@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.images.layout import WellLayout
 
-#: Diameter of a dot where the area of the nuclei is not known, in pixels.
-DEFAULT_DIAMETER_PX = 14.0
-
 
 def cell_positions(cells: pd.DataFrame, layout: WellLayout) -> NDArray[np.float64]:
     """(N, 2) places (y, x) in pixels of the well of the rows of `WellResult.cells`; NaN where the field could not be read."""
@@ -30,14 +27,6 @@ def nucleus_positions(nuclei: Mapping[int, Nuclei], layout: WellLayout) -> NDArr
     """(N, 2) places (y, x) in pixels of the well of detected nuclei."""
     placed = [layout.to_well(field, found.centroids) for field, found in sorted(nuclei.items()) if field in layout.origins]
     return np.concatenate(placed) if placed else np.empty((0, 2))
-
-
-def dot_diameter(areas_px: NDArray[np.float64]) -> float:
-    """Diameter of the dots in pixels: a little less than that of a typical nucleus, so that its rim stays visible."""
-    areas = areas_px[np.isfinite(areas_px) & (areas_px > 0)]
-    if not len(areas):
-        return DEFAULT_DIAMETER_PX
-    return float(np.clip(0.8 * 2 * np.sqrt(np.median(areas) / np.pi), 5.0, 60.0))
 
 
 def nearest(positions: NDArray[np.float64], point: NDArray[np.float64], reach: float) -> int | None:

@@ -40,9 +40,15 @@ def main_window(viewer: Any) -> Any:
 def keep_llvm_apart() -> None:
     """Keep torch from loading Triton into a process whose OpenGL driver has brought its own LLVM: the two crash each other.
 
-    Mesa draws with libLLVM (always without a GPU), Triton carries another copy, and importing timm loads Triton through torchvision
-    though nothing here compiles a model. torch does without Triton where it cannot be imported.
+    Mesa draws with libLLVM (always without a GPU), Triton carries another copy, and importing timm loads Triton through
+    torchvision, though nothing here compiles a model. torch does without Triton where it cannot be imported.
     """
     maps = Path("/proc/self/maps")
     if sys.platform == "linux" and "triton" not in sys.modules and maps.is_file() and "libLLVM" in maps.read_text():
         sys.modules["triton"] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
+
+
+def canvas_size(viewer: Any) -> tuple[int, int]:
+    """(height, width) of the canvas in its own pixels, those that the camera's zoom counts."""
+    size = viewer.window._qt_viewer.canvas.size
+    return int(size[0]), int(size[1])

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Channel, Plate
 from napari_mid.plates.roles import channel_colours
+from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions, dot_diameter, nearest, nucleus_positions
+from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
 
 #: Name of the layer of cells once they are scored, and before.
 RELEVANCE, NUCLEI = "relevance", "nuclei"
+#: Widths of the edges of dots, of the selected one and of rings, as parts of their diameter.
+EDGE_WIDTH, SELECTED_WIDTH, RING_WIDTH = 0.04, 0.16, 0.08
+SELECTED_COLOUR = (1.0, 0.82, 0.4, 1.0)
 #: A dot takes clicks at least this far from its centre, in pixels of the canvas.
 REACH_CANVAS_PX = 6.0
 #: Pixels of the canvas that the mouse may move between press and release of a click.
@@ -176,17 +180,21 @@ class Presenter:
             "visible": visible,
         }
         if result is not None and result.n_cells:
+            self._diameter = dot_diameter(
+                result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), session.plate.pixel_size_um
+            )
             self._add_relevance(result.cells, cell_positions(result.cells, layout), common)
         elif nuclei:
             positions = nucleus_positions(nuclei, layout)
-            self._diameter = dot_diameter(np.concatenate([found.area_px for found in nuclei.values()]))
+            areas = np.concatenate([found.area_px for found in nuclei.values()])
+            self._diameter = dot_diameter(areas, session.plate.pixel_size_um)
             self._points = self.viewer.add_points(
                 positions,
                 name=NUCLEI,
-                size=1.3 * self._diameter,
+                size=1.6 * self._diameter,
                 face_color="transparent",
                 border_color="white",
-                border_width=0.08,
+                border_width=RING_WIDTH,
                 **common,
             )
         if self._points is not None:
@@ -200,7 +208,6 @@ class Presenter:
 
         shown = np.flatnonzero(np.isfinite(positions).all(axis=1))
         self._positions = positions
-        self._diameter = dot_diameter(cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float))
         features = cells.iloc[shown].reset_index(drop=True).copy()
         features["cell"] = shown
         limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
@@ -212,8 +219,8 @@ class Presenter:
             face_color="relevance",
             face_colormap=Colormap(RELEVANCE_COLORMAPS[self._colours], name=f"relevance, {self._colours}"),
             face_contrast_limits=limits,
-            border_color="black",
-            border_width=0.06,
+            border_color="white",
+            border_width=EDGE_WIDTH,
             **common,
         )
         self._points.face_colorbar.visible = True
@@ -229,10 +236,10 @@ class Presenter:
         rows = np.flatnonzero(layer.features["cell"].to_numpy() == cell) if cell is not None else np.empty(0, dtype=int)
         size = np.full(len(layer.data), self._diameter)
         size[rows] = 1.5 * self._diameter
-        width = np.full(len(layer.data), 0.06)
-        width[rows] = 0.16
-        colours = np.tile([0.0, 0.0, 0.0, 1.0], (len(layer.data), 1))
-        colours[rows] = 1.0
+        width = np.full(len(layer.data), EDGE_WIDTH)
+        width[rows] = SELECTED_WIDTH
+        colours = np.ones((len(layer.data), 4))
+        colours[rows] = SELECTED_COLOUR
         layer.size, layer.border_width, layer.border_color = size, width, colours
         with layer.selected_data.events.items_changed.blocked():
             layer.selected_data.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,10 @@ from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, Steps
 from napari_mid.session import Session
+from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
+from napari_mid.viewer.layer_nuclei import nuclei_from_layer
+from napari_mid.viewer.presenter import Presenter
+from napari_mid.viewer.sample_data import sample_plate_steps
 from napari_mid.widgets.work import Jobs, Partial
 
 if TYPE_CHECKING:
@@ -23,9 +27,10 @@ if TYPE_CHECKING:
 class Actions:
     """The verbs of one window."""
 
-    def __init__(self, session: Session, jobs: Jobs) -> None:
+    def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
         self.session = session
         self.jobs = jobs
+        self.presenter = presenter
         #: score every well as soon as its images are there
         self.auto_run = False
         session.events.well_changed.connect(self._read_well)
@@ -78,6 +83,10 @@ class Actions:
         """Say what channels of the open plate show, for example ``{"Channel2": "nucleus"}``."""
         if self.session.plate is not None:
             self.session.update_plate(self.session.plate.with_roles(roles))
+
+    def open_sample(self, preset: str) -> None:
+        """Draw the simulated plate `preset`, unless it was drawn before, and open it."""
+        self.jobs.start("plate", "drawing a simulated plate", sample_plate_steps(preset), self.show_plate)
 
     def open_well(self, name: str) -> None:
         """Open the well `name`, unless it has no images."""
@@ -154,6 +163,13 @@ class Actions:
         if self.session.well is not None:
             self._take_nuclei(self.session.image_key(self.session.well), nuclei)
 
+    def use_selected_layer(self) -> None:
+        """Take the nuclei of the open well from the layer that is selected in the layer list."""
+        try:
+            self.use_nuclei(nuclei_from_layer(self.presenter, self.presenter.viewer.layers.selection.active))
+        except MidError as error:
+            self.session.tell(str(error), "warning")
+
     def _take_nuclei(self, key: tuple[object, ...], nuclei: Mapping[int, Nuclei]) -> None:
         session = self.session
         if session.offer_nuclei(key, nuclei):
@@ -220,6 +236,30 @@ class Actions:
                 self.jobs.cancel(lane)
                 self.session.tell("Stopped.")
                 return
+
+    # -- export --------------------------------------------------------------------------------------------------------------
+
+    def export_screenshot(self, path: Path, width_px: int, whole_well: bool = False) -> None:
+        """Write the annotated picture of what the canvas shows, or of the whole well."""
+        self._export(lambda: export_screenshot(self.presenter, path, width_px=width_px, whole_well=whole_well))
+
+    def export_gallery(self, path: Path, width_px: int) -> None:
+        """Write the galleries of the open well."""
+        self._export(lambda: export_gallery(self.session, path, width_px=width_px))
+
+    def export_tables(self, folder: Path) -> None:
+        """Write the tables of all scored wells."""
+        self._export(lambda: export_tables(self.session, folder))
+
+    def _export(self, write: Callable[[], Path]) -> None:
+        try:
+            path = write()
+        except MidError as error:
+            self.session.tell(str(error), "error")
+        except OSError as error:
+            self.session.tell(f"The file could not be written: {error}. Choose another folder.", "error")
+        else:
+            self.session.tell(f"Saved {path}.")
 
     def _maybe_run(self) -> None:
         session = self.session

@@ -7,10 +7,16 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.export_row import ExportRow
+from napari_mid.widgets.galleries import Galleries
 from napari_mid.widgets.header import Header
+from napari_mid.widgets.inspector import Inspector
+from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.model_row import ModelRow
+from napari_mid.widgets.nuclei_row import NucleiRow
 from napari_mid.widgets.parts import line
 from napari_mid.widgets.run_row import RunRow
+from napari_mid.widgets.score_card import ScoreCard
 
 #: Width that the panel asks for, and the least it can do with, in pixels.
 WIDTH_PX, LEAST_PX = 400, 330
@@ -24,11 +30,25 @@ class MidPanel(QScrollArea):
         self.header = Header(session)
         self.model = ModelRow(session, actions)
         self.run = RunRow(session, actions)
+        self.nuclei = NucleiRow(session, actions)
+        self.score = ScoreCard(session)
+        self.galleries = Galleries(session)
+        self.inspector = Inspector(session)
+        self.export = ExportRow(session, actions)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        sections = (self.header, self.model, self.run)
+        sections = (
+            self.header,
+            self.model,
+            self.run,
+            self.nuclei,
+            self.score,
+            self.galleries,
+            self.inspector,
+            self.export,
+        )
         for index, section in enumerate(sections):
             if index:
                 column.addWidget(line())
@@ -38,6 +58,7 @@ class MidPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumWidth(LEAST_PX)
+        bind_keys(self, session, actions)
 
     def sizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
         """Wide enough for two galleries beside each other."""

@@ -57,9 +57,10 @@ def pixmap(rgb: NDArray[np.uint8]) -> QPixmap:
 
 def line() -> QWidget:
     """A thin horizontal rule."""
-    rule = QFrame()
-    rule.setFrameShape(QFrame.Shape.HLine)
-    rule.setStyleSheet("color: #5a626a;")
+    rule = QWidget()
+    rule.setFixedHeight(1)
+    rule.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    rule.setStyleSheet("background: #4a525a;")
     return rule
 
 

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_mid.plates.plate import ROLES, Plate
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.legend import Legend
 from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_colours import MODES
@@ -44,15 +44,14 @@ class PlatePanel(QWidget):
         self.legend = Legend(self.map)
         self.roles = ChannelRoles(session, actions)
         self._build()
+        bind_keys(self, session, actions)
         listen(self, self._show, session.events.plate_changed)
         listen(self, self._show_count, session.events.results_changed, session.events.model_changed)
         self._show()
 
     def _build(self) -> None:
-        self.open_button = QToolButton()
-        self.open_button.setText("Open plate")
+        self.open_button = QPushButton("Open plate")
         self.open_button.setToolTip("Open a plate: its folder, or its index file (Index.idx.xml)")
-        self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.open_button)
         menu.addAction("Folder…", self.choose_folder)
         menu.addAction("Index file…", self.choose_index)

@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_mid.session import Message, Session
@@ -23,6 +23,9 @@ MID, PLATE = "MID", "Plate"
 #: Height of the plate's dock in the usual layout, in pixels.
 PLATE_HEIGHT_PX = 280
 
+#: How long to wait before the demo model is loaded, in milliseconds.
+IDLE_MS = 400
+
 _windows: weakref.WeakKeyDictionary[Any, Window] = weakref.WeakKeyDictionary()
 
 
@@ -34,13 +37,13 @@ class Window:
         self._viewer = weakref.ref(viewer)
         self.session = Session()
         self.jobs = Jobs(self.session, self._is_open)
-        self.actions = Actions(self.session, self.jobs)
         self.presenter = Presenter(viewer, self.session)
+        self.actions = Actions(self.session, self.jobs, self.presenter)
         #: the panels that are open, by name; docks put themselves here
         self.panels: dict[str, QWidget] = {}
         self.session.events.told.connect(self._tell)
         main_window(viewer).destroyed.connect(self._on_destroyed)
-        self.actions.load_model()
+        self._load_model_when_idle()
 
     @property
     def viewer(self) -> Any:
@@ -62,6 +65,15 @@ class Window:
             dock.raise_()
         qt_window.resizeDocks([mid_dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         qt_window.resizeDocks([plate_dock], [PLATE_HEIGHT_PX], Qt.Orientation.Vertical)
+
+    def _load_model_when_idle(self) -> None:
+        """Take the demo model, but let a plate that is being opened go first: importing torch keeps the window busy for seconds."""
+        if not self._is_open() or self.session.model is not None or self.jobs.running("model"):
+            return
+        if self.jobs.running("plate") or self.jobs.running("images") or not self.panels:
+            QTimer.singleShot(IDLE_MS, self._load_model_when_idle)
+        else:
+            self.actions.load_model()
 
     def _tell(self, message: Message) -> None:
         _TELL[message.level](message.text)

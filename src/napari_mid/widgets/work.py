@@ -1,8 +1,8 @@
 """Runs `Steps` generators in napari's worker threads. Nothing else in the window starts a thread.
 
-A job belongs to a lane; starting one cancels the job before it in the same lane. Results and errors come back on the main thread,
-and not at all once the window is closed. A `MidError` is told to the user, any other exception is a bug and goes to napari's error
-dialog.
+A job belongs to a lane; starting one cancels the job before it in the same lane. Results and errors come back on the main
+thread, and not at all once the window is closed. A `MidError` is told to the user, any other exception is a bug and goes to
+napari's error dialog.
 """
 
 from __future__ import annotations

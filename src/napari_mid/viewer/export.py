@@ -1,0 +1,167 @@
+"""Annotated pictures of what the canvas shows, and the galleries and tables of the session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_mid.errors import WellError
+from napari_mid.inference.result import WellResult
+from napari_mid.plates.plate import Plate
+from napari_mid.reports.annotated import AnnotatedView, annotated_figure, dot_diameter
+from napari_mid.reports.caption import Caption, caption_of
+from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits, rgb_to_hex
+from napari_mid.reports.composite import composite
+from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most_and_least
+from napari_mid.reports.page import save_figure
+from napari_mid.session import Session
+from napari_mid.viewer.cells import cell_positions
+from napari_mid.viewer.compat import camera, canvas_size
+from napari_mid.viewer.presenter import Presenter
+from napari_mid.viewer.thumbnails import cell_slices
+
+#: Width of exported pictures in pixels, unless the user chooses another.
+WIDTH_PX = 2000
+
+
+def export_screenshot(presenter: Presenter, path: Path, *, width_px: int = WIDTH_PX, whole_well: bool = False) -> Path:
+    """Write the annotated picture of what the canvas shows, or of the whole well, as PNG, PDF or SVG.
+
+    It has the visible channels with their colours and contrast limits, and the points if they are visible.
+
+    Raises
+    ------
+    WellError
+        If no well is open, or no channel is visible.
+    """
+    return save_figure(annotated_figure(canvas_view(presenter, whole_well=whole_well), width_px), Path(path))
+
+
+def canvas_view(presenter: Presenter, *, whole_well: bool = False) -> AnnotatedView:
+    """What the canvas shows, for `annotated_figure`."""
+    session = presenter.session
+    plate, images = session.plate, session.images
+    shown = [layer for layer in presenter.image_layers if layer.visible]
+    if plate is None or images is None:
+        raise WellError("No well is open, so there is nothing to export; open a plate and click a well.")
+    if not shown:
+        raise WellError("No channel is visible; switch one on in the layer list, then export.")
+    height, width = images.layout.shape
+    region = (0, height, 0, width) if whole_well else visible_region(presenter.viewer, shown[0], (height, width))
+    top, bottom, left, right = region
+    part = region != (0, height, 0, width)
+    colours = [rgb_to_hex(layer.colormap.colors[-1]) for layer in shown]
+    rgb = composite(
+        [np.asarray(layer.data)[top:bottom, left:right] for layer in shown],
+        colours,
+        [tuple(layer.contrast_limits) for layer in shown],
+    )
+    result, points = session.result, presenter.points_layer
+    positions, relevance = np.empty((0, 2)), np.empty(0)
+    limits, dot = None, dot_diameter(np.empty(0), plate.pixel_size_um)
+    if result is not None and result.n_cells and points is not None and points.visible:
+        positions = cell_positions(result.cells, images.layout)
+        relevance = result.cells["relevance"].to_numpy(dtype=float)
+        limits = relevance_limits(relevance)
+        dot = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
+        inside = np.isfinite(positions).all(axis=1)
+        positions, relevance = positions[inside] - (top, left), relevance[inside]
+    return AnnotatedView(
+        rgb=rgb,
+        caption=session_caption(session, plate, result, "part of the well" if part else ""),
+        points=positions,
+        relevance=relevance,
+        limits=limits,
+        dot_px=dot,
+        pixel_size_um=plate.pixel_size_um,
+        channels=tuple((layer.name, colour) for layer, colour in zip(shown, colours, strict=True)),
+        colours=RELEVANCE_COLORMAPS[presenter.relevance_colours],
+    )
+
+
+def visible_region(viewer: Any, layer: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) in pixels of `layer` that the canvas shows; all of it where none of it is in view."""
+    view = camera(viewer)
+    high, wide = canvas_size(viewer)
+    pixel = np.asarray(layer.scale, dtype=float)[-2:]
+    centre = np.asarray(view.center, dtype=float)[-2:] / pixel
+    half = np.array([high, wide]) / view.zoom / pixel / 2
+    (top, left), (bottom, right) = np.floor(centre - half), np.ceil(centre + half)
+    top, left = max(0, int(top)), max(0, int(left))
+    bottom, right = min(shape[0], int(bottom)), min(shape[1], int(right))
+    return (top, bottom, left, right) if bottom - top > 1 and right - left > 1 else (0, shape[0], 0, shape[1])
+
+
+def session_caption(session: Session, plate: Plate, result: WellResult | None, region: str = "") -> Caption:
+    """What is said beside a picture of the open well."""
+    task = session.model.config.task if session.model is not None else ""
+    if result is not None:
+        return caption_of(result, task=task, plate_simulated=plate.simulated, region=region)
+    well = session.well or ""
+    condition = plate.wells[well].condition if well in plate.wells else {}
+    return Caption(plate=plate.name, well=well, condition=condition, task=task, plate_simulated=plate.simulated, region=region)
+
+
+def export_gallery(session: Session, path: Path, *, width_px: int = WIDTH_PX, rows: int = ROWS) -> Path:
+    """Write the most and the least relevant cells of the open well as a figure.
+
+    Raises
+    ------
+    WellError
+        If the open well is not scored.
+    """
+    plate, images, result, model = session.plate, session.images, session.result, session.model
+    contract, intensity = session.contract, session.intensity
+    if plate is None or images is None or result is None or model is None or contract is None or intensity is None:
+        raise WellError("The open well is not scored, so there is no gallery; press Run first.")
+    from napari_mid.plates.roles import channel_colours
+
+    colours = channel_colours(plate.channels)
+    config, cells = model.config, result.cells
+    columns = []
+    for title, chosen in zip(("RELEVANT", "IRRELEVANT"), most_and_least(cells["rank"].to_numpy(), rows), strict=True):
+        picked = cells.iloc[chosen]
+        slices = cell_slices(images, picked, config.slice_px, contract.channels, intensity, config.normalisation)
+        ranks, relevance = picked["rank"].to_numpy(dtype=np.int64), picked["relevance"].to_numpy(dtype=np.float64)
+        columns.append(GalleryColumn(title, slices, ranks, relevance))
+    figure = gallery_figure(
+        columns,
+        [(plate.channels[channel].name, colours[channel]) for channel in contract.channels],
+        session_caption(session, plate, result),
+        pixel_size_um=plate.pixel_size_um,
+        limits=relevance_limits(cells["relevance"].to_numpy(dtype=float)),
+        width_px=width_px,
+    )
+    return save_figure(figure, Path(path))
+
+
+def export_tables(session: Session, folder: Path) -> Path:
+    """Write ``wells.csv``, ``cells.parquet`` and ``run.json`` of every scored well into `folder`, as ``napari-mid score`` does.
+
+    Raises
+    ------
+    WellError
+        If no well is scored.
+    """
+    plate, model, contract = session.plate, session.model, session.contract
+    if plate is None or model is None or contract is None or contract.plate is None or not session.results:
+        raise WellError("No well is scored, so there are no tables; press Run or Score all wells first.")
+    from napari_mid.inference.settings import ScoringSettings
+    from napari_mid.workflow.score_plate import PlateResult, run_record, write_results
+    from napari_mid.workflow.score_well import model_detection
+
+    seconds: dict[str, float] = {}
+    for result in session.results.values():
+        for step, spent in result.seconds.items():
+            seconds[step] = seconds.get(step, 0.0) + spent
+    detection = session.detection or model_detection(model)
+    run = run_record(contract.plate, model, ScoringSettings(), detection, session.device, seconds)
+    if session.intensity is not None:
+        run["intensity_range"] = {
+            channel.name: list(session.intensity.limits(index)) for index, channel in enumerate(plate.channels)
+        }
+    ordered = [session.results[name] for name in plate.wells if name in session.results]
+    write_results(PlateResult(contract.plate, tuple(ordered), {}, run), Path(folder))
+    return Path(folder)

@@ -1,0 +1,35 @@
+"""The simulated plates under File > Open Sample: drawn when first asked for, kept in the user's cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from napari_mid import __version__
+from napari_mid.plates.plate import Plate
+from napari_mid.progress import Progress, Steps
+
+
+def cache_folder() -> Path:
+    """Where drawn plates are kept: the platform's folder for files that can be made again."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "napari-mid"
+
+
+def sample_plate_steps(preset: str, folder: Path | None = None) -> Steps[Plate]:
+    """Open the simulated plate `preset`; it is drawn into `folder` (the cache) where it is not there yet."""
+    from napari_mid.plates import open_plate
+    from napari_mid.simulation.plate import is_simulated_plate, simulate_steps
+    from napari_mid.simulation.settings import SimulationSettings
+
+    out = (folder or cache_folder()) / f"{preset}-{__version__}"
+    if not is_simulated_plate(out):
+        yield from simulate_steps(out, SimulationSettings(preset=preset))
+    yield Progress("reading the index", 0, 0, out.name)
+    return open_plate(out)

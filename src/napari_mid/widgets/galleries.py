@@ -1,0 +1,137 @@
+"""The cells that the model relied on most and least, each slice as its channels side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon, QResizeEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from napari_mid.plates.roles import channel_colours
+from napari_mid.reports.gallery import most_and_least, slice_strip
+from napari_mid.session import Session
+from napari_mid.viewer.thumbnails import cell_slices
+from napari_mid.widgets.parts import QUIET, Section, listen, pixmap, show_text, text_label
+
+#: Cells in each list, and the height of the lists in pixels.
+SHOWN, HEIGHT_PX = 24, 330
+_CELL = Qt.ItemDataRole.UserRole
+
+
+class Gallery(QListWidget):
+    """A list of cells as pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setFlow(QListView.Flow.TopToBottom)
+        self.setWrapping(False)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self.setSpacing(1)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setMinimumHeight(HEIGHT_PX)
+        self._ratio = 3.0
+
+    def show_cells(self, rows: np.ndarray, strips: list[np.ndarray], labels: list[str]) -> None:
+        """Show the cells `rows` (row numbers in the table of cells)."""
+        self.clear()
+        for row, strip, label in zip(rows, strips, labels, strict=True):
+            self._ratio = strip.shape[1] / strip.shape[0]
+            item = QListWidgetItem(_icon(strip), label)
+            item.setData(_CELL, int(row))
+            item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+            item.setToolTip("Click to go to this cell on the image")
+            self.addItem(item)
+        self._fit()
+
+    def select_cell(self, cell: int | None) -> None:
+        """Mark the cell, if it is here."""
+        self.setCurrentRow(-1)
+        self.clearSelection()
+        for index in range(self.count()):
+            if self.item(index).data(_CELL) == cell:
+                self.setCurrentRow(index)
+                self.scrollToItem(self.item(index))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
+        """Pictures as wide as the list."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        width = max(40, self.viewport().width() - 8)
+        height = round(width / self._ratio)
+        self.setIconSize(QSize(width, height))
+        self.setGridSize(QSize(width + 4, height + self.fontMetrics().height() + 8))
+
+
+def _icon(strip: np.ndarray) -> QIcon:
+    """The picture of a cell; a selected one keeps its colours."""
+    picture, icon = pixmap(strip), QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(picture, mode)
+    return icon
+
+
+class Galleries(Section):
+    """RELEVANT and IRRELEVANT beside each other."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.relevant, self.irrelevant = Gallery(), Gallery()
+        self.empty = text_label(QUIET)
+        self.lists = QWidget()
+        row = QHBoxLayout(self.lists)
+        row.setContentsMargins(0, 0, 0, 0)
+        for title, gallery in (("RELEVANT", self.relevant), ("IRRELEVANT", self.irrelevant)):
+            column = QVBoxLayout()
+            heading = QLabel(title)
+            heading.setToolTip("How much the model looked at these cells: 1 means as much as at any other; it has no direction")
+            column.addWidget(heading)
+            column.addWidget(gallery)
+            row.addLayout(column)
+            gallery.itemClicked.connect(self._clicked)
+        self.channels = text_label(QUIET)
+        for widget in (self.channels, self.lists, self.empty):
+            self.column.addWidget(widget)
+        events = session.events
+        listen(self, self._show, events.result_changed, events.images_changed)
+        listen(self, self._mark, events.cell_changed)
+        self._show()
+
+    def _clicked(self, item: QListWidgetItem) -> None:
+        self.session.cell = item.data(_CELL)
+
+    def _show(self) -> None:
+        session = self.session
+        plate, images, result, contract = session.plate, session.images, session.result, session.contract
+        self.relevant.clear()
+        self.irrelevant.clear()
+        self.lists.hide()
+        show_text(self.channels, "")
+        show_text(self.empty, "The most and the least relevant cells appear here after Run.")
+        if result is None or not result.n_cells or images is None:
+            return
+        if plate is None or contract is None or session.intensity is None or session.model is None:
+            return
+        show_text(self.empty, "")
+        self.lists.show()
+        config, colours = session.model.config, channel_colours(plate.channels)
+        names = [f'<span style="color:{colours[channel]}">{plate.channels[channel].name}</span>' for channel in contract.channels]
+        show_text(self.channels, " | ".join(names))
+        for gallery, rows in zip(
+            (self.relevant, self.irrelevant), most_and_least(result.cells["rank"].to_numpy(), SHOWN), strict=True
+        ):
+            cells = result.cells.iloc[rows]
+            slices = cell_slices(images, cells, config.slice_px, contract.channels, session.intensity, config.normalisation)
+            strips = [slice_strip(planes, [colours[channel] for channel in contract.channels], gap_px=2) for planes in slices]
+            labels = [f"#{rank:,}   {value:.2f}" for rank, value in zip(cells["rank"], cells["relevance"], strict=True)]
+            gallery.show_cells(rows, strips, labels)
+        self._mark()
+
+    def _mark(self) -> None:
+        for gallery in (self.relevant, self.irrelevant):
+            gallery.select_cell(self.session.cell)

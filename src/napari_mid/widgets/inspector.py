@@ -1,0 +1,121 @@
+"""The selected cell: its channels enlarged, and its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPixmap, QResizeEvent
+from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from napari_mid.plates.roles import channel_colours
+from napari_mid.reports.gallery import slice_strip
+from napari_mid.session import Session
+from napari_mid.viewer.thumbnails import cell_slices
+from napari_mid.widgets.parts import QUIET, Section, listen, pixmap, show_text, text_label
+
+RELEVANCE_HELP = (
+    "How much the model looked at this cell: 1 means as much as at any other; it says nothing about the direction. "
+    "In brackets its standard error over the random sets."
+)
+
+
+class Picture(QLabel):
+    """A picture as wide as the panel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._original: QPixmap | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(80)
+
+    def show_picture(self, rgb: np.ndarray | None) -> None:
+        """Show (Y, X, 3) uint8, or nothing."""
+        self._original = None if rgb is None else pixmap(rgb)
+        self.setVisible(rgb is not None)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
+        """Scale to the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """The width decides."""
+        return QSize(300, self.height())
+
+    def _fit(self) -> None:
+        if self._original is None or not self.width():
+            return
+        scaled = self._original.scaledToWidth(self.width(), Qt.TransformationMode.SmoothTransformation)
+        self.setPixmap(scaled)
+        self.setFixedHeight(scaled.height())
+
+
+class Inspector(Section):
+    """What is known of the selected cell."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Cell")
+        self.session = session
+        self.title = text_label()
+        self.picture = Picture()
+        self.channels = text_label(QUIET)
+        self.facts = text_label()
+        self.facts.setToolTip(RELEVANCE_HELP)
+        for widget in (self.title, self.picture, self.channels, self.facts):
+            self.column.addWidget(widget)
+        listen(self, self._show, session.events.cell_changed, session.events.result_changed)
+        self._show()
+
+    def _show(self) -> None:
+        session, result = self.session, self.session.result
+        cell = session.cell
+        if result is None or cell is None or not 0 <= cell < result.n_cells:
+            self.title.setText("No cell is selected." if result is not None and result.n_cells else "")
+            self.picture.show_picture(None)
+            show_text(self.channels, "")
+            show_text(self.facts, "")
+            return
+        row = result.cells.iloc[cell]
+        self.title.setText(
+            f"<b>cell {cell + 1:,}</b> · field {int(row['Metadata_Site'])} · rank {int(row['rank']):,} of {result.n_cells:,}"
+        )
+        show_text(self.facts, cell_facts(row))
+        self._show_picture(cell)
+
+    def _show_picture(self, cell: int) -> None:
+        session = self.session
+        plate, images, contract, model, result = session.plate, session.images, session.contract, session.model, session.result
+        if plate is None or images is None or contract is None or model is None or session.intensity is None or result is None:
+            self.picture.show_picture(None)
+            return
+        colours = channel_colours(plate.channels)
+        slices = cell_slices(
+            images,
+            result.cells.iloc[[cell]],
+            model.config.slice_px,
+            contract.channels,
+            session.intensity,
+            model.config.normalisation,
+        )
+        self.picture.show_picture(slice_strip(slices[0], [colours[channel] for channel in contract.channels], gap_px=2))
+        show_text(
+            self.channels,
+            " | ".join(f'<span style="color:{colours[c]}">{plate.channels[c].name}</span>' for c in contract.channels),
+        )
+
+
+def cell_facts(row: Any) -> str:
+    """The numbers of a cell, a line each."""
+    error = f" ({row['relevance_se']:.2g})" if np.isfinite(row["relevance_se"]) else ""
+    lines = [
+        f"relevance <b>{row['relevance']:.2f}</b>{error}, percentile {row['percentile']:.0f}",
+        f"raw attention {row['attention']:.3g}",
+    ]
+    if np.isfinite(row["score_alone"]):
+        lines.append(f"score of this cell alone {row['score_alone']:.2f}")
+    if bool(row["touches_border"]):
+        lines.append("its slice leaves the field: the part outside is black")
+    return "<br>".join(lines)

@@ -1,0 +1,80 @@
+"""The score of the open well, with its interval and what it rests on."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from napari_mid.inference.result import WellResult
+from napari_mid.reports.caption import DEMO_MODEL, cells_text, words
+from napari_mid.session import Session
+from napari_mid.widgets.parts import CAUTION, QUIET, Section, listen, show_text, text_label
+from napari_mid.widgets.score_strip import ScoreStrip
+
+
+class ScoreCard(Section):
+    """Score, interval, call, place among the negative controls, cells, warnings."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Score")
+        self.session = session
+        self.score = text_label()
+        self.demo = text_label(CAUTION)
+        self.strip = ScoreStrip()
+        self.among = text_label(QUIET)
+        self.cells = text_label(QUIET)
+        self.warnings = text_label(CAUTION)
+        for widget in (self.score, self.demo, self.strip, self.among, self.cells, self.warnings):
+            self.column.addWidget(widget)
+        listen(self, self._show, session.events.result_changed, session.events.results_changed, session.events.model_changed)
+        self._show()
+
+    def _show(self) -> None:
+        result, model = self.session.result, self.session.model
+        threshold = model.config.threshold if model is not None else 0.5
+        for widget in (self.strip, self.among, self.cells):
+            widget.setVisible(result is not None)
+        show_text(self.demo, DEMO_MODEL if result is not None and result.model_simulated else "")
+        if result is None:
+            self.score.setText("not scored" if self.session.well else "")
+            show_text(self.warnings, "")
+            return
+        scored = isfinite(result.score)
+        controls = control_scores(self.session)
+        self.score.setText(headline(result))
+        self.strip.show_score(result.score if scored else None, result.interval, threshold, controls)
+        show_text(self.among, among_controls(result.score, controls) if scored else "")
+        self.cells.setText(f"{cells_text(result.n_cells)} · {result.model_name}")
+        show_text(self.warnings, "\n".join(f"⚠ {warning}" for warning in result.warnings))
+
+
+def headline(result: WellResult) -> str:
+    """The score in large, its interval and its call; only the call where there are no cells."""
+    if not isfinite(result.score):
+        return f'<span style="font-size:18px"><b>{words(result.call)}</b></span>'
+    positive = words(result.classes[-1])
+    return (
+        f'<span style="font-size:22px"><b>{result.score:.2f}</b></span>'
+        f"&nbsp;&nbsp;{result.score_low:.2f}–{result.score_high:.2f}"
+        f"&nbsp;&nbsp;<b>{words(result.call).upper()}</b>"
+        f'<br><span style="color:{QUIET}">probability of “{positive}”, 95 % interval</span>'
+    )
+
+
+def control_scores(session: Session) -> list[float]:
+    """Scores of the other negative-control wells of the plate that are scored."""
+    plate = session.plate
+    if plate is None:
+        return []
+    return [
+        result.score
+        for name, result in session.results.items()
+        if name != session.well and plate.wells[name].condition.get("role") == "negative_control" and isfinite(result.score)
+    ]
+
+
+def among_controls(score: float, controls: list[float]) -> str:
+    """Where the score lies among the negative controls."""
+    if not controls:
+        return "No other negative-control well is scored yet; Score all wells shows where this one lies."
+    below = sum(control < score for control in controls)
+    return f"above {100 * below / len(controls):.0f} % of {len(controls)} negative-control wells (blue marks)"

@@ -1,0 +1,99 @@
+"""A form made from a settings dataclass: one list of parameters for the command line and the window."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Generic, TypeVar
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
+
+from napari_mid.settings import choices_of, value_type
+
+S = TypeVar("S")
+
+#: Shown where a number may be left open.
+OPEN = "auto"
+
+
+class SettingsForm(QWidget, Generic[S]):
+    """Widgets for the fields of `settings_class`; expert fields are hidden unless `expert`."""
+
+    #: the user changed something
+    changed = Signal()
+
+    def __init__(self, settings_class: type[S], *, expert: bool = False) -> None:
+        super().__init__()
+        self._class = settings_class
+        self._widgets: dict[str, QWidget] = {}
+        self._settings = settings_class()
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(2)
+        for field in dataclasses.fields(settings_class):  # type: ignore[arg-type]
+            if field.metadata.get("expert") and not expert:
+                continue
+            widget = self._widget(field)
+            widget.setToolTip(field.metadata["help"])
+            self._widgets[field.name] = widget
+            form.addRow(_label(field.name), widget)
+        self.settings = self._settings
+
+    @property
+    def settings(self) -> S:
+        """What the form says."""
+        values = {name: _value(widget) for name, widget in self._widgets.items()}
+        return dataclasses.replace(self._settings, **values)  # type: ignore[type-var]
+
+    @settings.setter
+    def settings(self, settings: S) -> None:
+        self._settings = settings
+        for name, widget in self._widgets.items():
+            widget.blockSignals(True)
+            _set_value(widget, getattr(settings, name))
+            widget.blockSignals(False)
+
+    def _widget(self, field: dataclasses.Field[Any]) -> QWidget:
+        kind, optional = value_type(self._class, field)
+        choices = choices_of(field)
+        if choices is not None:
+            combo = QComboBox()
+            combo.addItems(choices)
+            combo.currentTextChanged.connect(self.changed)
+            return combo
+        if kind is bool:
+            box = QCheckBox()
+            box.toggled.connect(self.changed)
+            return box
+        spin = QSpinBox() if kind is int else QDoubleSpinBox()
+        low, high = field.metadata.get("low"), field.metadata.get("high")
+        spin.setRange(0 if optional else low if low is not None else 0, high if high is not None else 10**6)
+        if optional:
+            spin.setSpecialValueText(OPEN)
+        spin.setKeyboardTracking(False)
+        spin.valueChanged.connect(self.changed)
+        return spin
+
+
+def _label(name: str) -> str:
+    words = name.replace("_px", " (px)").replace("_um", " (µm)").replace("_", " ")
+    return words
+
+
+def _value(widget: QWidget) -> Any:
+    if isinstance(widget, QComboBox):
+        return widget.currentText()
+    if isinstance(widget, QCheckBox):
+        return widget.isChecked()
+    if widget.specialValueText() and widget.value() == widget.minimum():
+        return None
+    return widget.value()
+
+
+def _set_value(widget: QWidget, value: Any) -> None:
+    if isinstance(widget, QComboBox):
+        widget.setCurrentText(value)
+    elif isinstance(widget, QCheckBox):
+        widget.setChecked(value)
+    else:
+        widget.setValue(widget.minimum() if value is None else value)
