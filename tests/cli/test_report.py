@@ -169,3 +169,24 @@ def test_the_size_of_the_figures_is_checked(plate_folder, model_folder, tmp_path
     ]
     assert main(arguments) == 1
     assert "width_px is 20" in capsys.readouterr().err
+
+
+def test_stopping_half_way_leaves_no_half_written_file(plate_folder, model_folder, tmp_path):
+    from napari_mid.model.folder import load_model
+    from napari_mid.plates import open_plate
+    from napari_mid.reports.settings import ReportSettings
+    from napari_mid.workflow.report import report_steps
+
+    plate = open_plate(plate_folder, roles={"Channel2": "nucleus"})
+    steps = report_steps(
+        plate,
+        plate.select_wells("A01,A02"),
+        load_model(model_folder),
+        tmp_path,
+        settings=ReportSettings(width_px=500),
+        device="cpu",
+    )
+    while not (tmp_path / "A01_gallery.png").exists():
+        next(steps)
+    steps.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["A01_annotated.png", "A01_gallery.png", "plate_scores.png"]

@@ -30,6 +30,7 @@ def test_condition(condition, text):
 
 def test_score_comes_with_its_interval_and_call():
     assert score_text(0.874, 0.82, 0.913, "positive", "toxic") == "score 0.87 for toxic (95 % interval 0.82–0.91), call positive"
+    assert score_text(0.9634, 0.9612, 0.9648, "positive") == "score 0.963 (95 % interval 0.961–0.965), call positive"
     assert score_text(0.5, NAN, NAN, "") == "score 0.50"
     assert score_text(NAN, NAN, NAN, "no cells") == "no cells"
 

@@ -124,9 +124,20 @@ def score_text(score: float, low: float, high: float, call: str, positive_class:
     """``"score 0.87 for toxic (95 % interval 0.82–0.91), call positive"``, or ``"no cells"``."""
     if math.isnan(score):
         return words(call) or NO_CELLS
+    number, ends = score_numbers(score, low, high)
     of_class = f" for {words(positive_class)}" if positive_class else ""
-    interval = "" if math.isnan(low) or math.isnan(high) else f" (95 % interval {low:.2f}–{high:.2f})"
-    return f"score {score:.2f}{of_class}{interval}" + (f", call {words(call)}" if call else "")
+    interval = f" (95 % interval {ends})" if ends else ""
+    return f"score {number}{of_class}{interval}" + (f", call {words(call)}" if call else "")
+
+
+def score_numbers(score: float, low: float, high: float) -> tuple[str, str]:
+    """A score and its interval with the digits that tell the ends apart: ``("0.87", "0.82–0.91")``; empty where unknown."""
+    if math.isnan(score):
+        return "", ""
+    if math.isnan(low) or math.isnan(high):
+        return f"{score:.2f}", ""
+    digits = 2 if f"{low:.2f}" != f"{high:.2f}" else 3
+    return f"{score:.{digits}f}", f"{low:.{digits}f}–{high:.{digits}f}"
 
 
 def cells_text(n_cells: int) -> str:

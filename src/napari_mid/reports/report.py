@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from napari_mid.files import atomic_path
 from napari_mid.inference.result import WellResult
-from napari_mid.reports.caption import RESEARCH_ONLY, cells_text, condition_text, score_text, words
+from napari_mid.reports.caption import RESEARCH_ONLY, cells_text, condition_text, score_numbers, score_text, words
 
 #: Warnings of a kind that comes once per file are cut after so many.
 MOST_WARNINGS = 20
@@ -87,11 +87,12 @@ class Report:
 def well_section(result: WellResult, *, annotated: bytes, gallery: bytes = b"") -> WellSection:
     """The section of a scored well, with its pictures."""
     scored = not math.isnan(result.score)
+    score, interval = score_numbers(result.score, result.score_low, result.score_high)
     return WellSection(
         name=result.well,
         condition=condition_text(result.condition),
-        score=f"{result.score:.2f}" if scored else "",
-        interval=f"{result.score_low:.2f}–{result.score_high:.2f}" if scored else "",
+        score=score,
+        interval=interval,
         call=words(result.call),
         n_cells=f"{result.n_cells:,}",
         summary=score_text(
