@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from napari_mid.errors import ModelError
 from napari_mid.files import atomic_folder, write_json
@@ -25,7 +25,9 @@ def save_model(model: MidModel, path: Path, *, card: str, metrics: Mapping[str, 
     """Write `model` as a folder that appears whole or not at all; gives the folder."""
     with atomic_folder(Path(path)) as folder:
         write_json(folder / CONFIG, dataclasses.asdict(model.config))
-        save_file({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+        # save_file would make a file that only its owner can read
+        weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+        (folder / WEIGHTS).write_bytes(save(weights))
         (folder / CARD).write_text(card, encoding="utf-8")
         write_json(folder / METRICS, dict(metrics))
     return Path(path)

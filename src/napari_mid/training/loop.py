@@ -44,7 +44,7 @@ def train_steps(
     generator = torch.Generator().manual_seed(settings.seed)
     sampler = _Sampler(bags, train_bags, settings.set_size)
     model.to(device).to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), lr=settings.learning_rate)
+    optimiser = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), lr=settings.learning_rate, fused=True)
     warmup = max(1, round(settings.warmup * settings.steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, warmup, settings.steps))
     losses: list[float] = []

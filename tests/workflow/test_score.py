@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_mid.errors import ChannelError, ImageReadError, WellError
+from napari_mid.images.well_images import load_well
+from napari_mid.inference.result import CELL_COLUMNS
+from napari_mid.model.network import MidModel
+from napari_mid.plates import open_plate
+from napari_mid.plates.plate import Plate
+from napari_mid.progress import finish
+from napari_mid.workflow.contract import contract_notes, fit
+from napari_mid.workflow.score_plate import cells_table, score_plate_steps, wells_table, write_results
+from napari_mid.workflow.score_well import score_well, score_well_steps
+
+
+@pytest.fixture
+def plate(disc_plate: Path) -> Plate:
+    plate = open_plate(disc_plate)
+    return plate.with_roles(dict(zip(plate.channel_names, ("nucleus", "ros"), strict=True)))
+
+
+def test_a_well_is_scored_from_its_files(plate: Plate, small_model: MidModel) -> None:
+    result = score_well(plate["A1"], small_model)
+    assert result.n_cells == 9
+    assert 0 <= result.score_low <= result.score <= result.score_high <= 1
+    assert tuple(result.cells.columns) == CELL_COLUMNS
+    assert sorted(result.cells["rank"]) == list(range(1, 10))
+    assert result.cells.sort_values("rank")["relevance"].is_monotonic_decreasing
+    assert result.cells["relevance"].mean() == pytest.approx(1)
+    found = result.cells[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy()
+    wanted = [(y, x) for y in (20, 60, 100) for x in (20, 60, 100)]
+    distances = np.linalg.norm(found[:, None] - np.array(wanted)[None], axis=-1)
+    assert distances.min(axis=0).max() < 1
+    assert result.embeddings.shape == (9, 16)
+    assert result.settings["slice_px"] == 32
+    assert {"read", "detect", "encode", "score"} <= set(result.seconds)
+
+
+def test_images_in_memory_and_files_give_the_same_score(plate: Plate, small_model: MidModel) -> None:
+    images = finish(load_well(plate.wells["A02"]))
+    from_memory = finish(score_well_steps(plate, "A02", small_model, images=images))
+    assert from_memory.score == score_well(plate["A02"], small_model).score
+
+
+def test_a_well_without_nuclei_has_no_score(plate: Plate, small_model: MidModel) -> None:
+    result = score_well(plate["A06"], small_model)
+    assert np.isnan(result.score)
+    assert result.call == "no cells"
+    assert any("no nuclei" in warning for warning in result.warnings)
+    assert len(result.cells) == 0
+
+
+def test_a_well_that_does_not_know_its_plate_is_refused(plate: Plate, small_model: MidModel) -> None:
+    with pytest.raises(WellError, match=r'plate\["A01"\]'):
+        score_well(plate.wells["A01"], small_model)
+
+
+def test_tables_have_a_row_per_well_and_per_cell(plate: Plate, small_model: MidModel, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    plate_result = finish(score_plate_steps(plate, plate.select_wells(None), small_model))
+    write_results(plate_result, out)
+    wells = pd.read_csv(out / "wells.csv")
+    assert list(wells.columns[:8]) == [
+        "Metadata_Plate",
+        "Metadata_Well",
+        "score",
+        "score_low",
+        "score_high",
+        "call",
+        "n_cells",
+        "warnings",
+    ]
+    assert wells["Metadata_Well"].tolist() == [f"A0{i}" for i in range(1, 7)]
+    assert wells["n_cells"].tolist() == [9, 9, 9, 9, 9, 0]
+    assert wells["role"].tolist() == ["negative_control"] * 3 + ["positive_control"] * 3
+    assert np.isnan(wells["score"].iloc[-1])
+    assert wells["call"].iloc[-1] == "no cells"
+    cells = pd.read_parquet(out / "cells.parquet")
+    assert len(cells) == 45
+    assert {"attention", "relevance", "relevance_se", "rank", "touches_border", "score_alone"} <= set(cells.columns)
+    run = json.loads((out / "run.json").read_text())
+    assert run["settings"]["roles"][plate.channel_names[0]] == "nucleus"
+    assert {"versions", "device", "seconds", "model"} <= set(run)
+
+
+def test_a_damaged_image_loses_its_well_and_not_the_plate(plate: Plate, small_model: MidModel) -> None:
+    damaged = plate.wells["A02"].fields[1].planes[0].path
+    damaged.write_bytes(damaged.read_bytes()[:400])
+    result = finish(score_plate_steps(plate, plate.select_wells("A01-A03"), small_model))
+    table = wells_table(result).set_index("Metadata_Well")
+    assert table.loc["A02", "call"] == "unreadable"
+    assert damaged.name in table.loc["A02", "warnings"]
+    assert table.loc[["A01", "A03"], "n_cells"].tolist() == [9, 9]
+    assert set(cells_table(result)["Metadata_Well"]) == {"A01", "A03"}
+    with pytest.raises(ImageReadError, match=damaged.name):
+        score_well(plate["A02"], small_model)
+
+
+def test_channels_are_matched_by_role_and_remembered_by_name(disc_plate: Path, small_model: MidModel) -> None:
+    bare = open_plate(disc_plate)
+    with pytest.raises(ChannelError, match="Hoechst"):
+        fit(bare, small_model)
+    names = bare.channel_names
+    swapped = fit(bare.with_roles({names[1]: "nucleus", names[0]: "ros"}), small_model)
+    assert swapped.channels == (1, 0)
+    assert swapped.nucleus == 1
+    notes = contract_notes(bare.with_roles(dict(zip(names, ("nucleus", "ros"), strict=True))), small_model)
+    assert "pixel size unknown" in notes[0]
