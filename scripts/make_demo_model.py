@@ -1,7 +1,7 @@
 """Make the demo model that ships with the package: ``make demo-model``.
 
-Draws a simulated plate, trains a small model on it and writes it to src/napari_mid/data/demo_model. The plate's seed and compounds
-differ from those of the demo plate, so that the demo is scored on cells the model has not seen.
+Draws a simulated plate, trains a small model on it and writes it to src/napari_mid/data/demo_model. The plate's seed and
+compounds differ from those of the demo plate, so that the demo is scored on cells the model has not seen.
 """
 
 from __future__ import annotations
