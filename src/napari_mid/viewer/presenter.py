@@ -157,7 +157,7 @@ class Presenter:
             lines.append("dots: relevance, 1 = even")
         overlay.text = "\n".join(lines)
         overlay.position = "top_left"
-        overlay.font_size = 12
+        overlay.font_size = 10
         overlay.visible = True
 
     # -- cells ---------------------------------------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ class Header(Section):
         self.session = session
         self.title = text_label(size="15px")
         self.condition = text_label()
-        self.simulated = text_label(CAUTION)
-        for label in (self.title, self.condition, self.simulated):
+        for label in (self.title, self.condition):
             self.column.addWidget(label)
         listen(self, self._show, session.events.plate_changed, session.events.well_changed)
         self._show()
@@ -26,8 +25,8 @@ class Header(Section):
         if plate is None:
             self.title.setText("No plate")
             show_text(self.condition, "")
-            show_text(self.simulated, "")
             return
         self.title.setText(f"<b>{plate.name}</b>" + (f" / well <b>{well}</b>" if well else ""))
-        show_text(self.condition, condition_text(plate.wells[well].condition) if well else "")
-        show_text(self.simulated, SIMULATED_IMAGES if plate.simulated else "")
+        simulated = f'<span style="color:{CAUTION}">{SIMULATED_IMAGES}</span>' if plate.simulated else ""
+        condition = condition_text(plate.wells[well].condition) if well else ""
+        show_text(self.condition, " · ".join(filter(None, (condition, simulated))))

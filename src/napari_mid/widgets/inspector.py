@@ -73,11 +73,13 @@ class Inspector(Section):
         session, result = self.session, self.session.result
         cell = session.cell
         if result is None or cell is None or not 0 <= cell < result.n_cells:
-            self.title.setText("No cell is selected." if result is not None and result.n_cells else "")
+            self.title.setText("No cell is selected.")
+            self.setVisible(result is not None and result.n_cells > 0)
             self.picture.show_picture(None)
             show_text(self.channels, "")
             show_text(self.facts, "")
             return
+        self.show()
         row = result.cells.iloc[cell]
         self.title.setText(
             f"<b>cell {cell + 1:,}</b> · field {int(row['Metadata_Site'])} · rank {int(row['rank']):,} of {result.n_cells:,}"

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFileDialog, QH
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
-from napari_mid.widgets.parts import PROBLEM, QUIET, Section, listen, show_text, text_label
+from napari_mid.widgets.parts import PROBLEM, QUIET, Section, heading, listen, show_text, text_label
 
 DEMO, BROWSE = "Demo model (simulated cells)", "Choose a model folder…"
 
@@ -17,7 +17,7 @@ class ModelRow(Section):
     """Model chooser, its card, and how it fits the plate."""
 
     def __init__(self, session: Session, actions: Actions) -> None:
-        super().__init__("Model")
+        super().__init__()
         self.session = session
         self.actions = actions
         self.chooser = QComboBox()
@@ -29,6 +29,7 @@ class ModelRow(Section):
         self.card_button.setToolTip("What the model was trained on, how well it does, its limits")
         self.card_button.clicked.connect(self.show_card)
         row = QHBoxLayout()
+        row.addWidget(heading("Model"))
         row.addWidget(self.chooser, 1)
         row.addWidget(self.card_button)
         self.column.addLayout(row)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolButton
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions, detection_settings
-from napari_mid.widgets.parts import QUIET, Section, listen, text_label
+from napari_mid.widgets.parts import QUIET, Section, heading, listen, text_label
 from napari_mid.widgets.settings_form import SettingsForm
 
 
@@ -15,7 +15,7 @@ class NucleiRow(Section):
     """Detector and its settings, Detect, and nuclei from a layer."""
 
     def __init__(self, session: Session, actions: Actions) -> None:
-        super().__init__("Nuclei")
+        super().__init__()
         self.session = session
         self.form: SettingsForm[DetectionSettings] = SettingsForm(DetectionSettings)
         self.form.changed.connect(self._take)
@@ -32,13 +32,16 @@ class NucleiRow(Section):
         self.more.setCheckable(True)
         self.more.toggled.connect(self.form.setVisible)
         self.form.hide()
+        title = QHBoxLayout()
+        title.addWidget(heading("Nuclei"))
+        title.addWidget(self.count, 1)
+        self.column.addLayout(title)
         row = QHBoxLayout()
         row.addWidget(self.detect_button, 1)
         row.addWidget(self.layer_button, 2)
         row.addWidget(self.more)
         self.column.addLayout(row)
         self.column.addWidget(self.form)
-        self.column.addWidget(self.count)
         events = session.events
         listen(self, self._show_settings, events.model_changed)
         listen(self, self._show, events.nuclei_changed, events.images_changed, events.result_changed)

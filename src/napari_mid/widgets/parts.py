@@ -25,9 +25,14 @@ class Section(QFrame):
         self.column.setSpacing(4)
         self.setFrameShape(QFrame.Shape.NoFrame)
         if title:
-            heading = QLabel(title)
-            heading.setStyleSheet("font-weight: 600;")
-            self.column.addWidget(heading)
+            self.column.addWidget(heading(title))
+
+
+def heading(title: str) -> QLabel:
+    """The title of a section."""
+    label = QLabel(title)
+    label.setStyleSheet("font-weight: 600;")
+    return label
 
 
 def text_label(colour: str = "", *, size: str = "") -> QLabel:

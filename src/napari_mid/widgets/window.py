@@ -20,8 +20,8 @@ from napari_mid.widgets.work import Jobs
 _TELL = {"info": show_info, "warning": show_warning, "error": show_error}
 #: Names of the docks, as in the manifest; napari adds the plugin's name.
 MID, PLATE = "MID", "Plate"
-#: Height of the plate's dock in the usual layout, in pixels.
-PLATE_HEIGHT_PX = 280
+#: Height of the plate's dock in the usual layout, in pixels, and at most as a part of the window's.
+PLATE_HEIGHT_PX, PLATE_PART = 280, 0.3
 
 #: How long to wait before the demo model is loaded, in milliseconds.
 IDLE_MS = 400
@@ -64,10 +64,11 @@ class Window:
             dock.show()
             dock.raise_()
         qt_window.resizeDocks([mid_dock], [WIDTH_PX], Qt.Orientation.Horizontal)
-        qt_window.resizeDocks([plate_dock], [PLATE_HEIGHT_PX], Qt.Orientation.Vertical)
+        height = min(PLATE_HEIGHT_PX, int(PLATE_PART * qt_window.height()))
+        qt_window.resizeDocks([plate_dock], [height], Qt.Orientation.Vertical)
 
     def _load_model_when_idle(self) -> None:
-        """Take the demo model, but let a plate that is being opened go first: importing torch keeps the window busy for seconds."""
+        """Take the demo model, but let a plate that is being opened go first: importing torch takes seconds."""
         if not self._is_open() or self.session.model is not None or self.jobs.running("model"):
             return
         if self.jobs.running("plate") or self.jobs.running("images") or not self.panels:
