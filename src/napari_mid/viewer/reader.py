@@ -25,6 +25,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
             path = path[0]
         if str(path).startswith(SAMPLE_SCHEME):
             return open_in_window
+        if not str(path):
+            return None
         return open_in_window if _is_plate(Path(path)) else None
     except Exception:  # whatever is odd about the path, another reader may know it
         return None
@@ -35,9 +37,12 @@ def _is_plate(path: Path) -> bool:
         return path.name.lower() in INDEX_FILES
     if not path.is_dir():
         return False
-    from napari_mid.plates.formats import plate_formats
+    from napari_mid.plates.formats import file_names, plate_formats
 
-    return any(plate_format.can_read(path) for plate_format in plate_formats())
+    # the format of last resort takes any folder; here only one whose names are those of a plate
+    return file_names.most_names_fit(path) or any(
+        plate_format.can_read(path) for plate_format in plate_formats() if plate_format is not file_names
+    )
 
 
 def open_in_window(path: str | Sequence[str]) -> list[tuple[Any, ...]]:

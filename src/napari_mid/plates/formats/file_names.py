@@ -39,6 +39,12 @@ def can_read(path: Path) -> bool:
     return path.is_dir()
 
 
+def most_names_fit(folder: Path) -> bool:
+    """Whether at least half of the images in and below `folder` are named as some microscope names them."""
+    names = _image_names(folder, with_derived=False)
+    return bool(names) and 2 * max(sum(built_in.match(name) is not None for name in names) for built_in in BUILT_IN) >= len(names)
+
+
 @dataclass(frozen=True)
 class _Found:
     """A file that fits the pattern; `home` is its folder without ``TimePoint_1/ZStep_2``."""
