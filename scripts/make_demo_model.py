@@ -44,6 +44,7 @@ def main() -> int:
                 classes=["no", "yes"],
                 settings=TRAINING,
                 name="demo model, simulated cells",
+                task="cardiotoxicity (simulated)",
             )
         )
     print(f"{trained.path}: {trained.metrics}, {trained.seconds:.0f} s")

@@ -37,8 +37,8 @@ def test_relevance_runs_from_a_dark_blue_that_is_seen_on_black_to_bright_pink():
 def test_limits_reach_from_zero_to_the_99th_percentile_and_hold_an_even_cell():
     values = np.linspace(0, 5, 1001)
     assert relevance_limits(values) == (0.0, pytest.approx(4.95))
-    assert relevance_limits(np.full(10, 0.2)) == (0.0, 1.0)
-    assert relevance_limits(np.array([])) == (0.0, 1.0)
+    assert relevance_limits(np.full(10, 0.2)) == (0.0, 2.0)
+    assert relevance_limits(np.array([])) == (0.0, 2.0)
     assert relevance_limits([np.nan, 1.0, 3.0]) == (0.0, pytest.approx(2.98))
 
 

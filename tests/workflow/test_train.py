@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from napari_mid.cli import main
-from napari_mid.errors import ChannelError, TrainingError
+from napari_mid.errors import ChannelError, PlateMapError, TrainingError
 from napari_mid.model.folder import load_model
 from napari_mid.plates import open_plate
 from napari_mid.progress import finish
@@ -39,7 +39,7 @@ def test_what_is_missing_for_training_is_said(disc_plate: Path, tmp_path: Path) 
     with pytest.raises(ChannelError, match="nucleus"):
         finish(train_model_steps([plate], tmp_path / "m", label="role", settings=TINY))
     plate = plate.with_roles({plate.channel_names[0]: "nucleus"})
-    with pytest.raises(TrainingError, match="no column 'toxic'"):
+    with pytest.raises(PlateMapError, match="no column 'toxic'"):
         finish(train_model_steps([plate], tmp_path / "m", label="toxic", settings=TINY))
     with pytest.raises(TrainingError, match="two classes"):
         finish(train_model_steps([plate], tmp_path / "m", label="role", classes=["positive_control"], settings=TINY))

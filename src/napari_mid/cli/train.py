@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="values of the column; the last one is the positive one")
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="model folder to write")
     parser.add_argument("--name", help="name of the model (default: that of the folder)")
+    parser.add_argument("--task", help="what the model predicts, in words, such as 'hERG inhibition' (default: the column)")
     parser.add_argument("--channels", nargs="+", metavar="NAME", help="channels the model sees, in order (default: all)")
     parser.add_argument(
         "--preset", choices=sorted(PRESETS), default="fast", help="the paper's network, or one for CPUs (default: fast)"
@@ -49,6 +50,7 @@ def run(options: argparse.Namespace) -> None:
             settings=settings,
             channels=options.channels,
             name=options.name,
+            task=options.task,
             device=options.device,
         )
     )

@@ -10,6 +10,8 @@ from skimage.color import lab2rgb, rgb2lab
 
 #: Percentile of the relevance of a well that becomes the brightest colour.
 TOP_PERCENTILE = 99.0
+#: The brightest colour stands for this relevance at least: an even cell, 1, then lies in the middle of the scale.
+EVEN_TOP = 2.0
 #: Colour of a number that is not there: NaN, a well that was not scored.
 MISSING = (0.55, 0.55, 0.55, 1.0)
 
@@ -55,10 +57,13 @@ SCORE_LIMITS = (0.0, 1.0)
 
 
 def relevance_limits(relevance: ArrayLike) -> tuple[float, float]:
-    """The relevance shown darkest and brightest: 0 and the 99th percentile of (N,) `relevance`, at least 1, which is even."""
+    """The relevance shown darkest and brightest: 0 and the 99th percentile of (N,) `relevance`, at least `EVEN_TOP`.
+
+    Without that floor a well whose cells are all read alike would be painted as if some of them stood out.
+    """
     values = np.asarray(relevance, dtype=float)
     values = values[np.isfinite(values)]
-    return 0.0, max(1.0, float(np.percentile(values, TOP_PERCENTILE))) if values.size else 1.0
+    return 0.0, max(EVEN_TOP, float(np.percentile(values, TOP_PERCENTILE))) if values.size else EVEN_TOP
 
 
 def to_rgba(

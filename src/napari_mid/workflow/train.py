@@ -55,6 +55,7 @@ def train_model_steps(
     detection: DetectionSettings | None = None,
     channels: Sequence[str] | None = None,
     name: str | None = None,
+    task: str | None = None,
     device: str = AUTO,
 ) -> Steps[Trained]:
     """Train a model on the wells of `plates` whose column `label` is among `classes`, and write it to the folder `out`.
@@ -69,11 +70,15 @@ def train_model_steps(
         Names of the channels the model sees, in order; all of the first plate's where None.
     name
         Of the model; the name of `out` where None.
+    task
+        What it predicts, for people; the column where None.
 
     Raises
     ------
+    PlateMapError
+        If the plate map has no such column.
     TrainingError
-        If there are fewer than two classes, or a class has no cells.
+        If there is no plate map, there are fewer than two classes, or a class has no cells.
     ChannelError
         If no channel shows the nucleus, or a plate lacks a channel.
     """
@@ -81,6 +86,9 @@ def train_model_steps(
     detection = detection or DetectionSettings()
     place = pick_device(device)
     wells = [well for plate in plates for well in plate.wells.values()]
+    if plates[0].plate_map is None:
+        raise TrainingError(f"Plate {plates[0].name} has no plate map, which must say the {label} of each well; see --plate-map.")
+    label = plates[0].plate_map.find_column(label)
     names = tuple(classes) if classes else classes_of(wells, label)
     if len(set(names)) < 2:
         raise TrainingError(f"Training needs two classes or more; {label} has {', '.join(names) or 'no values'}.")
@@ -92,7 +100,7 @@ def train_model_steps(
     held_out = held_out_bags(bags, settings.validation, settings.seed)
     config = ModelConfig(
         name=name or Path(out).name,
-        task=label,
+        task=task or label,
         classes=names,
         channels=model_channels,
         slice_px=settings.slice_size,
