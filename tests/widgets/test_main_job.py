@@ -74,7 +74,9 @@ def test_run_shows_points_score_and_galleries(scored: Window) -> None:
     assert points.face_contrast_limits == pytest.approx(relevance_limits(result.cells["relevance"]))
     expected = relevance_rgba(result.cells["relevance"])
     np.testing.assert_allclose(points.face_color[:, :3], expected[:, :3], atol=0.02)
-    assert f"{result.score:.2f}" in panel.score.score.text()
+    from napari_mid.reports.caption import score_numbers
+
+    assert all(text in panel.score.score.text() for text in score_numbers(result.score, *result.interval))
     assert panel.galleries.relevant.count() == panel.galleries.irrelevant.count() > 0
     best = panel.galleries.relevant.item(0).text()
     assert best.startswith("#1 ")

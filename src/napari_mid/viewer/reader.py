@@ -48,16 +48,15 @@ def _is_plate(path: Path) -> bool:
 def open_in_window(path: str | Sequence[str]) -> list[tuple[Any, ...]]:
     """Open the plate in the MID window of the current viewer; the presenter adds the layers."""
     import napari
-    from npe2 import PluginManager
 
     from napari_mid.errors import DisplayError
+    from napari_mid.viewer.layout import open_layout
 
     viewer = napari.current_viewer()
     if viewer is None:
         raise DisplayError("A plate opens in a napari window, and there is none; use napari_mid.open_plate in a script.")
     chosen = path if isinstance(path, str | Path) else path[0]
-    # the docks are Qt and stand above this module: napari's command opens them
-    window = PluginManager.instance().commands.execute("napari-mid.open_layout", args=(viewer,))
+    window = open_layout(viewer)
     if str(chosen).startswith(SAMPLE_SCHEME):
         window.actions.open_sample(str(chosen).rsplit("/", 1)[-1])
     else:

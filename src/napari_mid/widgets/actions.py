@@ -33,6 +33,8 @@ class Actions:
         self.presenter = presenter
         #: score every well as soon as its images are there
         self.auto_run = False
+        session.events.plate_changed.connect(self._take_roles)
+        session.events.model_changed.connect(self._take_roles)
         session.events.well_changed.connect(self._read_well)
         session.events.images_changed.connect(self._maybe_run)
 
@@ -83,6 +85,17 @@ class Actions:
         """Say what channels of the open plate show, for example ``{"Channel2": "nucleus"}``."""
         if self.session.plate is not None:
             self.session.update_plate(self.session.plate.with_roles(roles))
+
+    def _take_roles(self) -> None:
+        """Show the roles that the model remembers, for channels that had none."""
+        plate, contract = self.session.plate, self.session.contract
+        if (
+            plate is not None
+            and contract is not None
+            and contract.plate is not None
+            and contract.plate.channels != plate.channels
+        ):
+            self.session.update_plate(contract.plate)
 
     def open_sample(self, preset: str) -> None:
         """Draw the simulated plate `preset`, unless it was drawn before, and open it."""

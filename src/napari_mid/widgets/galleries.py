@@ -15,6 +15,8 @@ from napari_mid.widgets.parts import QUIET, Section, listen, pixmap, show_text, 
 
 #: Cells in each list, and the height of the lists in pixels.
 SHOWN, HEIGHT_PX = 24, 330
+#: Least width of a picture before it is fitted into the list, in pixels.
+ICON_PX = 400
 _CELL = Qt.ItemDataRole.UserRole
 
 
@@ -69,7 +71,9 @@ class Gallery(QListWidget):
 
 def _icon(strip: np.ndarray) -> QIcon:
     """The picture of a cell; a selected one keeps its colours."""
-    picture, icon = pixmap(strip), QIcon()
+    # an icon is only ever made smaller, so that of small slices is enlarged first
+    times = -(-ICON_PX // strip.shape[1])
+    picture, icon = pixmap(strip.repeat(times, axis=0).repeat(times, axis=1)), QIcon()
     for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
         icon.addPixmap(picture, mode)
     return icon

@@ -58,8 +58,14 @@ class Legend(QWidget):
         self._text(painter, x + GAP_PX, f"{scored} of {total} wells scored")
 
     def _paint_entries(self, painter: QPainter) -> None:
-        x = float(GAP_PX)
-        for label, colour in self._map.painted.entries:
+        x, entries = float(GAP_PX), self._map.painted.entries
+        for done, (label, colour) in enumerate(entries):
+            rest = f"and {len(entries) - done} more"
+            needed = painter.fontMetrics().horizontalAdvance(label) + HEIGHT_PX + GAP_PX
+            spare = 0 if done == len(entries) - 1 else painter.fontMetrics().horizontalAdvance(rest) + GAP_PX
+            if x + needed + spare > self.width():
+                self._text(painter, x, rest)
+                return
             painter.setBrush(QColor(colour))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(QRectF(x, 6, HEIGHT_PX - 12, HEIGHT_PX - 12))

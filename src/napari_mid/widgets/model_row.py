@@ -42,12 +42,16 @@ class ModelRow(Section):
 
     def add_folder(self, path: Path) -> None:
         """List the model folder `path` and take it."""
-        index = self.chooser.findData(str(path))
+        self.chooser.setCurrentIndex(self._index_of(path))
+        self.actions.load_model(path)
+
+    def _index_of(self, path: Path) -> int:
+        """Where the folder `path` stands in the list; it is added where it does not."""
+        index: int = self.chooser.findData(str(path))
         if index < 0:
             index = self.chooser.count() - 1
             self.chooser.insertItem(index, path.name, str(path))
-        self.chooser.setCurrentIndex(index)
-        self.actions.load_model(path)
+        return index
 
     def show_card(self) -> None:
         """Open the model's card in a dialog."""
@@ -82,8 +86,10 @@ class ModelRow(Section):
         model, contract = self.session.model, self.session.contract
         self.card_button.setEnabled(model is not None)
         if model is not None:
-            index = self.chooser.findData(str(model.path))
-            self.chooser.setCurrentIndex(max(index, 0))
+            from napari_mid.model.folder import demo_model_path
+
+            path = model.path
+            self.chooser.setCurrentIndex(0 if path is None or path == demo_model_path() else self._index_of(path))
         show_text(self.problem, contract.problem if contract else "")
         if contract is not None:
             show_text(self.notes, "\n".join(contract.notes))

@@ -16,8 +16,6 @@ from napari_mid.session import Session
 
 ROLE_COLOURS = {"negative_control": "#4c9be8", "positive_control": "#e8684c", "sample": "#a9b665", "empty": "#5a5a5a"}
 UNKNOWN = "#8c8c8c"
-#: More compounds than this are not listed in the legend.
-LEGEND_ENTRIES = 14
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,5 @@ def _column(plate: Plate | None, column: str) -> dict[str, str]:
 
 
 def _by_category(found: Mapping[str, str], palette: Mapping[str, str]) -> WellColours:
-    entries = [(words(name), colour) for name, colour in palette.items()]
-    if len(entries) > LEGEND_ENTRIES:
-        entries = [*entries[: LEGEND_ENTRIES - 1], (f"and {len(entries) - LEGEND_ENTRIES + 1} more", UNKNOWN)]
-    return WellColours({name: palette[value] for name, value in found.items()}, tuple(entries))
+    entries = tuple((words(name), colour) for name, colour in palette.items())
+    return WellColours({name: palette[value] for name, value in found.items()}, entries)

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_mid.plates.plate import well_name
-from napari_mid.reports.caption import condition_text, score_text
+from napari_mid.reports.caption import cells_text, condition_text, score_text
 from napari_mid.session import Session
 from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_colours import MODES, WellColours
@@ -207,7 +207,7 @@ class PlateMapView(QWidget):
         if not well.has_images:
             lines.append("no images on disk")
         elif result is None:
-            lines.append(f"{len(well.fields)} fields, not scored")
+            lines.append(f"{len(well.fields)} field" + ("" if len(well.fields) == 1 else "s") + ", not scored")
         else:
-            lines += [score_text(result.score, result.score_low, result.score_high, result.call), f"{result.n_cells:,} cells"]
+            lines += [score_text(result.score, result.score_low, result.score_high, result.call), cells_text(result.n_cells)]
         return "\n".join(lines)

@@ -170,11 +170,15 @@ def summary(plate: Plate) -> str:
     """The plate in two lines: its name and format, then its wells, fields, channels and missing files."""
     with_images = [well for well in plate.wells.values() if well.has_images]
     fields = sum(len(well.fields) for well in with_images)
-    parts = [f"{len(with_images)} wells with images", f"{fields:,} fields", f"{len(plate.channels)} channels"]
+    parts = [_count(len(with_images), "well") + " with images", _count(fields, "field"), _count(len(plate.channels), "channel")]
     if plate.missing_files:
-        parts.append(f"{len(plate.missing_files):,} files missing")
+        parts.append(_count(len(plate.missing_files), "file") + " missing")
     simulated = " · simulated" if plate.simulated else ""
     return f"<b>{plate.name}</b> · {plate.format}{simulated}<br>" + ", ".join(parts)
+
+
+def _count(n: int, unit: str) -> str:
+    return f"{n:,} {unit}" + ("" if n == 1 else "s")
 
 
 def _scrolling(widget: QWidget) -> QScrollArea:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from napari_mid.inference.result import WellResult
-from napari_mid.reports.caption import DEMO_MODEL, cells_text, words
+from napari_mid.reports.caption import DEMO_MODEL, cells_text, score_numbers, words
 from napari_mid.session import Session
 from napari_mid.widgets.parts import CAUTION, QUIET, Section, listen, show_text, text_label
 from napari_mid.widgets.score_strip import ScoreStrip
@@ -52,9 +52,10 @@ def headline(result: WellResult) -> str:
     if not isfinite(result.score):
         return f'<span style="font-size:18px"><b>{words(result.call)}</b></span>'
     positive = words(result.classes[-1])
+    number, interval = score_numbers(result.score, *result.interval)
     return (
-        f'<span style="font-size:22px"><b>{result.score:.2f}</b></span>'
-        f"&nbsp;&nbsp;{result.score_low:.2f}–{result.score_high:.2f}"
+        f'<span style="font-size:22px"><b>{number}</b></span>'
+        f"&nbsp;&nbsp;{interval}"
         f"&nbsp;&nbsp;<b>{words(result.call).upper()}</b>"
         f'<br><span style="color:{QUIET}">probability of “{positive}”, 95 % interval</span>'
     )

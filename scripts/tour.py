@@ -1,0 +1,146 @@
+"""Drives the real window on the simulated plate as a biologist would, and writes the README's pictures to docs/images/.
+
+xvfb-run -a -s "-screen 0 1600x1000x24" .venv/bin/python scripts/tour.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LARGEST_BYTES = 400_000
+WINDOW_PX = (1600, 1000)
+SMALL_WINDOW_PX = (1280, 800)
+
+
+class Tour:
+    """A viewer with the usual layout, and the folder the pictures go to."""
+
+    def __init__(self, out: Path) -> None:
+        import napari
+
+        from napari_mid.viewer.layout import open_layout
+
+        self.out = out
+        self.viewer = napari.Viewer()
+        self.resize(WINDOW_PX)
+        self.window = open_layout(self.viewer)
+        self.session = self.window.session
+        self.session.events.told.connect(lambda message: print(f"  {message.level}: {message.text}"))
+
+    def resize(self, size: tuple[int, int]) -> None:
+        self.viewer.window.resize(*size)
+        self.wait(seconds=0.5)
+
+    def wait(self, ready: Callable[[], bool] | None = None, seconds: float = 600.0) -> None:
+        """Let the window live until `ready`, or for some seconds."""
+        from qtpy.QtWidgets import QApplication
+
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.01)
+            if ready is not None and ready():
+                return
+        if ready is not None:
+            raise SystemExit(f"the tour waited {seconds} s in vain; the window is at {self.session.work}")
+
+    def idle(self) -> None:
+        self.wait(lambda: not self.window.jobs.busy())
+
+    def picture(self, name: str, widget: Any = None) -> None:
+        """Save the whole window, or one widget of it."""
+        self.wait(seconds=1.0)
+        path = self.out / f"{name}.png"
+        if widget is None:
+            self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+        else:
+            widget.grab().save(str(path))
+        compress(path)
+
+    def section(self, name: str, *widgets: Any) -> None:
+        """Save neighbouring sections of the MID panel as one picture."""
+        panel = self.window.panels["MID"]
+        content = panel.widget()
+        region = widgets[0].geometry()
+        for widget in widgets[1:]:
+            region = region.united(widget.geometry())
+        path = self.out / f"{name}.png"
+        content.grab(region).save(str(path))
+        compress(path)
+
+
+def compress(path: Path) -> None:
+    """Reduce the picture to 256 colours where it is too large for a README; PNG stays sharp."""
+    from PIL import Image
+
+    image = Image.open(path).convert("RGB")
+    image.save(path, optimize=True)
+    if path.stat().st_size > LARGEST_BYTES:
+        image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    while path.stat().st_size > LARGEST_BYTES:
+        image = image.resize((image.width * 9 // 10, image.height * 9 // 10), Image.Resampling.LANCZOS)
+        image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB, {image.width} x {image.height}")
+
+
+def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
+    session, actions = tour.session, tour.window.actions
+    print("open a plate: File > Open, or a drop")
+    if plate is None:
+        tour.viewer.open_sample("napari-mid", "cardiotox")
+    else:
+        tour.viewer.open(str(plate), plugin="napari-mid")
+    tour.wait(lambda: session.images is not None)
+    if model is not None:
+        tour.window.panels["MID"].model.add_folder(model)
+    tour.wait(lambda: session.model is not None)
+    tour.idle()
+
+    print("click a well: a positive control")
+    toxic = next(name for name, well in session.plate.wells.items() if well.condition.get("role") == "positive_control")
+    actions.open_well(toxic)
+    tour.wait(lambda: session.images is not None)
+
+    print("run")
+    actions.run()
+    tour.wait(lambda: session.result is not None)
+    print("score all wells")
+    actions.score_all()
+    tour.idle()
+    tour.picture("window")
+
+    print("click the most relevant cell in the gallery")
+    gallery = tour.window.panels["MID"].galleries.relevant
+    gallery.itemClicked.emit(gallery.item(0))
+    tour.picture("cell")
+    panel = tour.window.panels["MID"]
+    tour.section("score", panel.score)
+    tour.section("galleries", panel.galleries, panel.inspector)
+    tour.picture("plate", tour.window.panels["Plate"])
+
+    print("export")
+    actions.export_screenshot(tour.out / "annotated.png", 1600, True)
+    compress(tour.out / "annotated.png")
+    tour.resize(SMALL_WINDOW_PX)
+    tour.viewer.reset_view()
+    tour.picture("window_small")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images")
+    parser.add_argument("--plate", type=Path)
+    parser.add_argument("--model", type=Path)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    tour = Tour(options.out)
+    walk(tour, options.plate, options.model)
+    tour.viewer.close()
+
+
+if __name__ == "__main__":
+    main()
