@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
-from napari_mid.cells.filters import gaussian, otsu, shrink
+from napari_mid.cells.filters import compress, gaussian, quantile
+from napari_mid.cells.scale_space import Blobs, find_blobs
 from napari_mid.cells.settings import LARGEST_DIAMETER_PX, SMALLEST_DIAMETER_PX, DetectionSettings
+
+#: Blobs with less than this part of the 90th percentile of the responses are noise or texture.
+WEAKEST = 0.3
+#: What is taken where an image shows no blobs at all.
+TYPICAL_DIAMETER_PX = 20.0
 
 
 def nucleus_diameter(image: torch.Tensor, settings: DetectionSettings, pixel_size_um: float | None) -> float:
@@ -20,19 +24,18 @@ def nucleus_diameter(image: torch.Tensor, settings: DetectionSettings, pixel_siz
 
 
 def estimate_diameter(image: torch.Tensor) -> float:
-    """Estimate the diameter of bright discs from the scale at which the normalised Laplacian of Gaussians peaks."""
-    best, best_response = SMALLEST_DIAMETER_PX, 0.0
-    diameter = SMALLEST_DIAMETER_PX
+    """Estimate the diameter in pixels of a typical nucleus: the weighted median over the blobs, strong ones counting most."""
     smooth = gaussian(image, 1.0)
-    foreground = smooth > otsu(smooth)
-    del foreground
-    while diameter <= LARGEST_DIAMETER_PX:
-        factor = max(1, int(diameter // 12))
-        sigma = diameter / factor / (2 * math.sqrt(2))
-        small = shrink(image, factor)
-        difference = gaussian(small, sigma / 1.26) - gaussian(small, sigma * 1.26)
-        response = float(difference.clamp(min=0).pow(2).mean().sqrt())
-        if response > best_response:
-            best, best_response = diameter, response
-        diameter *= 1.15
-    return best
+    blobs = find_blobs(compress((smooth - quantile(smooth, 0.02)).clamp(min=0)), SMALLEST_DIAMETER_PX, LARGEST_DIAMETER_PX)
+    return weighted_diameter(blobs)
+
+
+def weighted_diameter(blobs: Blobs) -> float:
+    """The median diameter of `blobs`, weighted with the square of their responses."""
+    if len(blobs) == 0:
+        return TYPICAL_DIAMETER_PX
+    blobs = blobs[blobs.response > WEAKEST * quantile(blobs.response, 0.9)]
+    diameters, order = blobs.diameter_px.sort()
+    weights = blobs.response[order].square().cumsum(0)
+    middle = int(torch.searchsorted(weights, weights[-1:] / 2))
+    return min(max(float(diameters[middle]), SMALLEST_DIAMETER_PX), LARGEST_DIAMETER_PX)

@@ -1,17 +1,20 @@
-"""Image filters in torch that give the same result on every device."""
+"""Image filters in torch, on (Y, X) float32, that give the same result on every device."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 #: A Gaussian is cut off at this many standard deviations.
 TRUNCATE = 3.0
+#: The median absolute deviation of a normal distribution of standard deviation 1.
+MAD_OF_NORMAL = 0.6745
 
 
 def gaussian(image: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Blur (Y, X) float32 with a Gaussian of `sigma` pixels; the border pixels are repeated outwards.
+    """Blur with a Gaussian of `sigma` pixels; the border pixels are repeated outwards.
 
     Shifted copies are added up rather than convolved: cuDNN may round the factors of a convolution to TF32.
     """
@@ -20,23 +23,46 @@ def gaussian(image: torch.Tensor, sigma: float) -> torch.Tensor:
     radius = max(1, math.ceil(TRUNCATE * sigma))
     weights = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(radius + 1)]
     total = weights[0] + 2 * sum(weights[1:])
-    weights = [weight / total for weight in weights]
     for dim in (0, 1):
         size = image.shape[dim]
-        pad = (0, 0, radius, radius) if dim == 0 else (radius, radius, 0, 0)
-        padded = torch.nn.functional.pad(image[None, None], pad, mode="replicate")[0, 0]
-        image = padded.narrow(dim, radius, size) * weights[0]
+        padded = pad(image[None, None], _margins(dim, radius), mode="replicate")[0, 0]
+        image = padded.narrow(dim, radius, size) * (weights[0] / total)
         for shift in range(1, radius + 1):
             both = padded.narrow(dim, radius - shift, size) + padded.narrow(dim, radius + shift, size)
-            image.add_(both, alpha=weights[shift])
+            image.add_(both, alpha=weights[shift] / total)
     return image
 
 
+def sliding_max(image: torch.Tensor, width: int) -> torch.Tensor:
+    """The maximum over the square of odd `width` around every pixel, with about log2(width) passes over the image."""
+    for dim in (0, 1):
+        image = pad(image, _margins(dim, width // 2), value=-math.inf)
+        covered = 1
+        while covered < width:
+            step = min(covered, width - covered)
+            length = image.shape[dim] - step
+            image = torch.maximum(image.narrow(dim, 0, length), image.narrow(dim, step, length))
+            covered += step
+    return image
+
+
+def opening(image: torch.Tensor, width: int) -> torch.Tensor:
+    """The image without bright things narrower than the odd `width`: what is left is the background."""
+    return sliding_max(-sliding_max(-image, width), width)
+
+
 def shrink(image: torch.Tensor, factor: int) -> torch.Tensor:
-    """Average (Y, X) over blocks of `factor` x `factor` pixels; blocks at the far border may be smaller."""
+    """Average over blocks of `factor` x `factor` pixels; blocks at the far border may be smaller."""
     if factor == 1:
         return image
-    return torch.nn.functional.avg_pool2d(image[None, None], factor, ceil_mode=True)[0, 0]
+    return avg_pool2d(image[None, None], factor, ceil_mode=True)[0, 0]
+
+
+def grow(image: torch.Tensor, factor: int, shape: torch.Size) -> torch.Tensor:
+    """Undo `shrink` to (Y, X) `shape`, interpolating between the blocks."""
+    if factor == 1:
+        return image
+    return interpolate(image[None, None], scale_factor=factor, mode="bilinear", align_corners=False)[0, 0, : shape[0], : shape[1]]
 
 
 def otsu(values: torch.Tensor, bins: int = 256) -> float:
@@ -50,32 +76,55 @@ def otsu(values: torch.Tensor, bins: int = 256) -> float:
     weight_low, sum_low = counts.cumsum(0)[:-1], (counts * middles).cumsum(0)[:-1]
     weight_high, sum_high = counts.sum() - weight_low, (counts * middles).sum() - sum_low
     between = weight_low * weight_high * (sum_low / weight_low.clamp(min=1) - sum_high / weight_high.clamp(min=1)) ** 2
-    # the plateau over empty bins between two well separated classes is cut in its middle
+    # between two well separated classes every empty bin is as good as the next: take the middle one
     best = torch.nonzero(between >= between.max() * (1 - 1e-9)).flatten().to(torch.float64).mean()
     return low + (float(best) + 1) * (high - low) / bins
 
 
-def basins(surface: torch.Tensor) -> torch.Tensor:
-    """For every pixel of (Y, X) the flat index of the local maximum that steepest ascent leads to.
+def quantile(values: torch.Tensor, fraction: float, most: int = 50_000) -> float:
+    """The quantile of `values`, of any shape, from at most about `most` of them, evenly spaced."""
+    flat = values.flatten()
+    kept = flat[:: max(1, flat.numel() // most)].sort().values
+    return float(kept[round(fraction * (kept.numel() - 1))])
 
-    Each pixel points to the highest of its 3 x 3 neighbourhood; following all pointers at once, twice as far each time, ends after
-    the logarithm of the longest path. A plateau leads to its pixel of lowest index within the neighbourhood.
+
+def noise_level(image: torch.Tensor) -> float:
+    """Standard deviation of the pixel noise, taken to be independent between pixels.
+
+    From second differences between neighbours along both axes (Immerkaer 1996), which edges and slopes hardly touch; their median,
+    since nuclei fill less than half of the image.
     """
-    height, width = surface.shape
-    padded = torch.nn.functional.pad(surface[None, None], (1, 1, 1, 1), value=-torch.inf)[0, 0]
-    best, step = surface, torch.zeros(surface.shape, dtype=torch.int64, device=surface.device)
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            neighbour = padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-            # of equal neighbours the one with the lower index is the higher, so that plateaus have no cycles
-            higher = (
-                (neighbour > best) if (dy, dx) > (0, 0) else (neighbour > best) | ((neighbour == best) & (dy * width + dx < step))
-            )
-            best = torch.where(higher, neighbour, best)
-            step = torch.where(higher, dy * width + dx, step)
-    pointer = torch.arange(height * width, device=surface.device) + step.flatten()
+    if min(image.shape) < 3:
+        return 0.0
+    rows = image[:-2] - 2 * image[1:-1] + image[2:]
+    second = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
+    return quantile(second.abs(), 0.5) / MAD_OF_NORMAL / 6
+
+
+def compress(contrast: torch.Tensor) -> torch.Tensor:
+    """Bring dim and bright nuclei closer: linear far below the typical foreground, logarithmic above.
+
+    `contrast` is the image above its background, at least 0. Without it the brightest (mitotic, dead) nuclei set every threshold.
+    """
+    foreground = contrast[contrast > otsu(contrast.sqrt()) ** 2]
+    typical = quantile(foreground, 0.5) if foreground.numel() else 0.0
+    return typical * torch.log1p(contrast / typical) if typical > 0 else torch.zeros_like(contrast)
+
+
+def basins(surface: torch.Tensor) -> torch.Tensor:
+    """For every pixel the flat index of the local maximum that steepest ascent leads to, (Y, X) int64.
+
+    Every pixel points to the highest of its 3 x 3 neighbourhood, the first of several equal ones (so that a plateau has no cycles); all
+    pointers are followed at once, twice as far each time.
+    """
+    # max_pool2d gives the flat index of the maximum beside its value
+    pointer = max_pool2d(surface[None, None], 3, stride=1, padding=1, return_indices=True)[1].flatten()
     while True:
         further = pointer[pointer]
         if torch.equal(further, pointer):
-            return pointer.view(height, width)
+            return pointer.view(surface.shape)
         pointer = further
+
+
+def _margins(dim: int, width: int) -> tuple[int, int, int, int]:
+    return (0, 0, width, width) if dim == 0 else (width, width, 0, 0)

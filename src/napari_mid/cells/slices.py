@@ -30,8 +30,7 @@ def slice_corners(centroids: ArrayLike, size_px: int) -> NDArray[np.int64]:
 def touches_border(centroids: ArrayLike, size_px: int, shape: Sequence[int]) -> NDArray[np.bool_]:
     """Whether the slice of each centroid leaves a field of `shape` (..., Y, X), as (N,) bool."""
     corners = slice_corners(centroids, size_px)
-    leaves: NDArray[np.bool_] = ((corners < 0) | (corners + size_px > np.asarray(shape[-2:]))).any(axis=1)
-    return leaves
+    return np.any((corners < 0) | (corners + size_px > np.asarray(shape[-2:])), axis=1)
 
 
 def cut_slices(
@@ -55,8 +54,8 @@ def cut_slices(
     low, high
         Raw intensities per channel that become 0 and 1; not used by ``"per_slice"``.
     normalisation
-        ``"plate"``: with `low` and `high`, so absolute intensity is kept. ``"per_slice"``: every slice and channel from its own minimum
-        to its own maximum inside the field; a slice of one value becomes 0.
+        ``"plate"``: with `low` and `high`, so absolute intensity is kept. ``"per_slice"``: every slice and channel from its own
+        minimum to its own maximum inside the field; a slice of one value becomes 0.
 
     Returns
     -------
