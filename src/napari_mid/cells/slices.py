@@ -30,7 +30,8 @@ def slice_corners(centroids: ArrayLike, size_px: int) -> NDArray[np.int64]:
 def touches_border(centroids: ArrayLike, size_px: int, shape: Sequence[int]) -> NDArray[np.bool_]:
     """Whether the slice of each centroid leaves a field of `shape` (..., Y, X), as (N,) bool."""
     corners = slice_corners(centroids, size_px)
-    return np.any((corners < 0) | (corners + size_px > np.asarray(shape[-2:])), axis=1)
+    leaves = (corners < 0) | (corners + size_px > np.asarray(shape[-2:]))
+    return np.logical_or(leaves[:, 0], leaves[:, 1])
 
 
 def cut_slices(

@@ -1,6 +1,13 @@
-"""Nuclei of a well or a plate, field by field."""
+"""Nuclei of a well, of a plate, or of loose images, field by field."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_mid.cells.detectors import detect_field
 from napari_mid.cells.device import AUTO, pick_device
@@ -8,8 +15,52 @@ from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import ImageReadError
 from napari_mid.images.well_images import WellImages
-from napari_mid.plates.plate import Plate
+from napari_mid.plates.pixels import read_plane
+from napari_mid.plates.plate import Plane, Plate, Well
 from napari_mid.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEP = "locating nuclei"
+
+
+@dataclass(frozen=True)
+class FieldNuclei:
+    """The nuclei of one field or loose image, with the file they were located in.
+
+    Parameters
+    ----------
+    plate
+        Name of the plate, or of the folder of a loose image.
+    well
+        Empty for a loose image.
+    site
+        The microscope's number of the field; loose images are counted from 1.
+    file
+        Name of the nucleus channel's file, the first one where it has several focal planes.
+    nuclei
+        What was located.
+    """
+
+    plate: str
+    well: str
+    site: int
+    file: str
+    nuclei: Nuclei
+
+
+@dataclass(frozen=True)
+class DetectedFields:
+    """The fields in which nuclei were looked for, and a sentence for each that could not be read."""
+
+    fields: tuple[FieldNuclei, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def n_nuclei(self) -> int:
+        """Nuclei in all fields."""
+        return sum(len(field.nuclei) for field in self.fields)
 
 
 def detect_well_steps(
@@ -20,15 +71,24 @@ def detect_well_steps(
     channel: int | None = None,
     settings: DetectionSettings | None = None,
     device: str = AUTO,
+    warnings: list[str] | None = None,
 ) -> Steps[dict[int, Nuclei]]:
     """Locate the nuclei of the fields of `well`.
 
     Parameters
     ----------
+    plate, well
+        Where to look.
     images
         The well's pixels, where they are in memory already.
     channel
         Index of the channel to look in; the plate's nucleus channel where None.
+    settings
+        How to look.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
+    warnings
+        A sentence is added for each field that cannot be read.
 
     Returns
     -------
@@ -43,27 +103,135 @@ def detect_well_steps(
         If no field can be read.
     """
     settings = settings or DetectionSettings()
-    channel = plate.role_index("nucleus") if channel is None else channel
+    channel = nucleus_channel(plate) if channel is None else channel
     place = pick_device(device)
-    fields = plate[well].fields
+    opened = plate[well]
     found: dict[int, Nuclei] = {}
-    first_error: ImageReadError | None = None
-    for done, (number, field) in enumerate(sorted(fields.items())):
-        yield Progress("locating nuclei", done, len(fields), field.key)
-        if images is not None:
-            if number not in images.fields:
-                continue
-            image = images.fields[number][channel]
-        else:
-            try:
-                image = field.load_channel(channel)
-            except ImageReadError as error:
-                first_error = first_error or error
-                continue
+    unread: list[str] = []
+    for done, (number, field) in enumerate(sorted(opened.fields.items())):
+        yield Progress(STEP, done, len(opened.fields), field.key)
+        if images is not None and number not in images.fields:
+            continue
+        try:
+            image = field.load_channel(channel) if images is None else images.fields[number][channel]
+        except ImageReadError as error:
+            unread.append(str(error))
+            continue
         found[number] = detect_field(
-            image, well=well, field=number, settings=settings, pixel_size_um=plate.pixel_size_um, device=place
+            image, well=opened.name, field=number, settings=settings, pixel_size_um=plate.pixel_size_um, device=place
         )
-    if not found and first_error is not None:
-        raise first_error
-    yield Progress("locating nuclei", len(fields), len(fields), f"{sum(map(len, found.values()))} nuclei")
+    if unread and not found:
+        raise ImageReadError(f"No field of well {opened.name} of plate {plate.name} can be read: {unread[0]}")
+    if warnings is not None:
+        warnings += unread
+    yield Progress(STEP, len(opened.fields), len(opened.fields), f"{sum(map(len, found.values()))} nuclei")
     return found
+
+
+def detect_plate_steps(
+    plate: Plate,
+    wells: Sequence[Well],
+    *,
+    channel: int | None = None,
+    settings: DetectionSettings | None = None,
+    device: str = AUTO,
+) -> Steps[DetectedFields]:
+    """Locate the nuclei of several wells; a well of which no field can be read is a warning.
+
+    Raises
+    ------
+    ChannelError
+        If no channel is given and none shows the nucleus.
+    ImageReadError
+        If no field of any well can be read.
+    """
+    channel = nucleus_channel(plate) if channel is None else channel
+    found: list[FieldNuclei] = []
+    warnings: list[str] = []
+    n_fields, done = sum(len(well.fields) for well in wells), 0
+    for well in wells:
+        try:
+            steps = detect_well_steps(plate, well.name, channel=channel, settings=settings, device=device, warnings=warnings)
+            nuclei = yield from _within(steps, done, n_fields)
+        except ImageReadError as error:
+            warnings.append(str(error))
+            nuclei = {}
+        done += len(well.fields)
+        for number, located in nuclei.items():
+            file = well.fields[number].planes_of(channel)[0].path.name
+            found.append(FieldNuclei(plate.name, well.name, number, file, located))
+    if not found:
+        reason = warnings[0] if warnings else "its wells have no fields."
+        raise ImageReadError(f"No nuclei were looked for in plate {plate.name}: {reason}")
+    yield Progress(STEP, n_fields, n_fields)
+    return DetectedFields(tuple(found), tuple(warnings))
+
+
+def detect_images_steps(
+    paths: Sequence[Path], *, settings: DetectionSettings | None = None, device: str = AUTO
+) -> Steps[DetectedFields]:
+    """Locate the nuclei of loose images, each a field of its own; one that cannot be read is a warning.
+
+    Raises
+    ------
+    ImageReadError
+        If none can be read.
+    """
+    settings = settings or DetectionSettings()
+    place = pick_device(device)
+    found: list[FieldNuclei] = []
+    warnings: list[str] = []
+    for number, path in enumerate(paths, start=1):
+        yield Progress(STEP, number - 1, len(paths), path.name)
+        try:
+            image = read_plane(Plane(path, channel=0))
+        except ImageReadError as error:
+            warnings.append(str(error))
+            continue
+        nuclei = detect_field(image, well="", field=number, settings=settings, device=place)
+        found.append(FieldNuclei(path.parent.name, "", number, path.name, nuclei))
+    if not found:
+        raise ImageReadError(warnings[0] if warnings else "There are no images to look for nuclei in.")
+    yield Progress(STEP, len(paths), len(paths))
+    return DetectedFields(tuple(found), tuple(warnings))
+
+
+def nuclei_table(detected: DetectedFields) -> pd.DataFrame:
+    """A row per nucleus, with the columns of the CellProfiler convention; positions in px, 0-based, at pixel centres."""
+    import pandas as pd
+
+    counts = [len(field.nuclei) for field in detected.fields]
+    centroids = np.concatenate([np.empty((0, 2)), *(field.nuclei.centroids for field in detected.fields)])
+    return pd.DataFrame(
+        {
+            "Metadata_Plate": np.repeat(np.array([field.plate for field in detected.fields], dtype=object), counts),
+            "Metadata_Well": np.repeat(np.array([field.well for field in detected.fields], dtype=object), counts),
+            "Metadata_Site": np.repeat(np.array([field.site for field in detected.fields], dtype=np.int64), counts),
+            "Image_FileName": np.repeat(np.array([field.file for field in detected.fields], dtype=object), counts),
+            "Nuclei_Location_Center_X": centroids[:, 1],
+            "Nuclei_Location_Center_Y": centroids[:, 0],
+            "Nuclei_AreaShape_Area": np.concatenate([np.empty(0), *(field.nuclei.area_px for field in detected.fields)]),
+        }
+    )
+
+
+def nucleus_channel(plate: Plate) -> int:
+    """The channel that shows the nucleus; on a plate with a single channel it is that one.
+
+    Raises
+    ------
+    ChannelError
+        If there are several and none is known to show it.
+    """
+    return 0 if len(plate.channels) == 1 else plate.role_index("nucleus")
+
+
+def _within(steps: Steps[dict[int, Nuclei]], done: int, total: int) -> Steps[dict[int, Nuclei]]:
+    """The steps of one well as part of `total` fields of which `done` are finished."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as stop:
+            nuclei: dict[int, Nuclei] = stop.value
+            return nuclei
+        yield Progress(progress.step, done + progress.done, total, progress.detail)

@@ -1,0 +1,100 @@
+"""``napari-mid detect``: nuclei of a plate, of one image or of a folder of loose images, as a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mid.cells.device import AUTO
+from napari_mid.cells.settings import DetectionSettings
+from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
+from napari_mid.errors import ChannelError, PlateFormatError, PlateNotFoundError, WellError
+from napari_mid.settings import add_options, from_options
+
+if TYPE_CHECKING:
+    from napari_mid.plates.plate import Plate
+    from napari_mid.progress import Steps
+    from napari_mid.workflow.detect import DetectedFields
+
+EXAMPLE = "napari-mid detect Images/ --nucleus-channel DAPI --wells A01-B06 --out nuclei.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``detect``."""
+    parser.add_argument(
+        "images", type=Path, metavar="PLATE_OR_IMAGES", help="plate folder or index file, one image, or a folder of loose images"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file, a row per nucleus")
+    parser.add_argument("--channel", metavar="NAME", help="channel of the plate to look in; the nucleus channel where not given")
+    parser.add_argument("--wells", help="wells to look in: A01,B02 or A-D or A01-B06; all where not given")
+    parser.add_argument("--device", default=AUTO, help="auto, cpu, cuda or mps (default: auto)")
+    add_plate_options(parser, plate_map=False)
+    add_options(parser, DetectionSettings)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Locate the nuclei and write the table."""
+    from napari_mid.files import atomic_path
+    from napari_mid.workflow.detect import nuclei_table
+
+    settings = from_options(DetectionSettings, options)
+    plate = _plate(options)
+    detected = run_with_bar(_loose_steps(options, settings) if plate is None else _plate_steps(plate, options, settings))
+    warn(detected.warnings)
+    with atomic_path(options.out) as temporary:
+        nuclei_table(detected).to_csv(temporary, index=False, float_format="%.3f")
+    what = "image" if plate is None else "field"
+    n_fields = len(detected.fields)
+    print(f"{detected.n_nuclei} nuclei in {n_fields} {what}{'s' if n_fields != 1 else ''}: {options.out}")
+
+
+def _plate(options: argparse.Namespace) -> Plate | None:
+    """The plate that was given, or None for loose images."""
+    if _loose_images(options.images) == [options.images]:
+        return None
+    try:
+        plate = opened_plate(options.images, options)
+    except (PlateFormatError, PlateNotFoundError):
+        if options.pattern or _has_index(options.images) or not _loose_images(options.images):
+            raise
+        return None
+    warn(plate.warnings)
+    return plate
+
+
+def _has_index(folder: Path) -> bool:
+    """Whether an index says that this is a plate: then what is wrong with it must be told, not passed over."""
+    from napari_mid.plates.formats import file_names, plate_formats
+
+    return any(plate_format.can_read(folder) for plate_format in plate_formats() if plate_format is not file_names)
+
+
+def _loose_images(path: Path) -> list[Path]:
+    """The image itself, or the images of the folder, ``img10`` after ``img2``."""
+    from napari_mid.plates.formats._folder import is_image, natural_key
+
+    if path.is_file():
+        return [path] if is_image(path.name) else []
+    if not path.is_dir():
+        return []
+    names = (entry.name for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    return [path / name for name in sorted(filter(is_image, names), key=natural_key)]
+
+
+def _loose_steps(options: argparse.Namespace, settings: DetectionSettings) -> Steps[DetectedFields]:
+    from napari_mid.workflow.detect import detect_images_steps
+
+    if options.channel or options.nucleus_channel or options.roles:
+        raise ChannelError(f"{options.images} is no plate, so its images have no channels to choose from; leave the channel out.")
+    if options.wells:
+        raise WellError(f"{options.images} is no plate, so there are no wells to choose from; leave out --wells.")
+    paths = [path.absolute() for path in _loose_images(options.images)]
+    return detect_images_steps(paths, settings=settings, device=options.device)
+
+
+def _plate_steps(plate: Plate, options: argparse.Namespace, settings: DetectionSettings) -> Steps[DetectedFields]:
+    from napari_mid.workflow.detect import detect_plate_steps
+
+    channel = plate.channel_index(options.channel) if options.channel else None
+    return detect_plate_steps(plate, plate.select_wells(options.wells), channel=channel, settings=settings, device=options.device)
