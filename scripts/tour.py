@@ -74,17 +74,30 @@ class Tour:
 
 
 def compress(path: Path) -> None:
-    """Reduce the picture to 256 colours where it is too large for a README; PNG stays sharp."""
+    """Reduce the picture to 256 colours, and its size, where it is too large for a README."""
     from PIL import Image
 
     image = Image.open(path).convert("RGB")
     image.save(path, optimize=True)
-    if path.stat().st_size > LARGEST_BYTES:
-        image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
     while path.stat().st_size > LARGEST_BYTES:
+        in_palette(image).save(path, optimize=True)
         image = image.resize((image.width * 9 // 10, image.height * 9 // 10), Image.Resampling.LANCZOS)
-        image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB, {image.width} x {image.height}")
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def in_palette(image: Any) -> Any:
+    """The picture in 256 colours, with room for both colour bars, which a palette made from the picture alone leaves out."""
+    import numpy as np
+    from PIL import Image
+
+    from napari_mid.reports.colours import RELEVANCE_COLOURS, SCORE_COLOURS
+
+    bars = np.concatenate([RELEVANCE_COLOURS, SCORE_COLOURS])[:, :3]
+    sample = Image.new("RGB", (image.width, image.height + image.height // 3))
+    sample.paste(image, (0, 0))
+    rows = Image.fromarray(np.rint(bars[np.newaxis] * 255).astype(np.uint8)).resize((image.width, image.height // 3))
+    sample.paste(rows, (0, image.height))
+    return image.quantize(palette=sample.quantize(256, kmeans=4), dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:

@@ -239,3 +239,26 @@ def test_nothing_of_the_map_is_outside_its_widget(opened: Window) -> None:
     for name, well in opened.session.plate.wells.items():
         centre: QPoint = plate_map.rect_of(well.row, well.column).center()
         assert plate_map.well_at(centre.x(), centre.y()) == name
+
+
+def test_what_the_user_changed_about_a_channel_stays_from_well_to_well(opened: Window, wait: Wait) -> None:
+    hidden, narrowed, grey, plain = opened.presenter.image_layers
+    hidden.visible = False
+    narrowed.contrast_limits = (200, 300)
+    grey.colormap = "gray"
+    opened.actions.step_well(1)
+    wait(lambda: opened.session.images is not None)
+    hidden_now, narrowed_now, grey_now, plain_now = opened.presenter.image_layers
+    assert not hidden_now.visible
+    assert tuple(narrowed_now.contrast_limits) == (200, 300)
+    assert grey_now.colormap.name == "gray"
+    assert plain_now.visible
+    assert tuple(plain_now.contrast_limits) == tuple(plain.contrast_limits) == opened.session.intensity.limits(3)
+
+
+def test_the_points_are_made_once_for_a_result(scored: Window) -> None:
+    points = scored.presenter.points_layer
+    scored.session.events.result_changed.emit()
+    assert scored.presenter.points_layer is points
+    scored.presenter.relevance_colours = "blue to yellow (colour-blind)"
+    assert scored.presenter.points_layer is not points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from napari_mid.viewer.compat import camera, scale_bar, text_overlay
 
 #: Name of the layer of cells once they are scored, and before.
 RELEVANCE, NUCLEI = "relevance", "nuclei"
+#: How the names of our colormaps begin.
+STAIN = "stain "
 #: Widths of the edges of dots, of the selected one and of rings, as parts of their diameter.
 EDGE_WIDTH, SELECTED_WIDTH, RING_WIDTH = 0.04, 0.16, 0.08
 SELECTED_COLOUR = (1.0, 0.82, 0.4, 1.0)
@@ -29,6 +32,15 @@ REACH_CANVAS_PX = 6.0
 CLICK_CANVAS_PX = 4.0
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
 CLOSE_ZOOM = 1.5
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the user changed about a channel; None is as we made it."""
+
+    visible: bool = True
+    colormap: Any = None
+    contrast_limits: tuple[float, float] | None = None
 
 
 class Presenter:
@@ -48,7 +60,13 @@ class Presenter:
         #: relevance colours by name; see `reports.colours.RELEVANCE_COLORMAPS`
         self._colours = "blue to pink"
         self._images: list[Any] = []
+        self._made_limits: list[tuple[float, float]] = []
+        #: by channel; kept from well to well, forgotten with the plate
+        self._looks: dict[str, Look] = {}
+        self._looks_of: tuple[object, ...] = ()
         self._points: Any = None
+        #: what the points were made from
+        self._points_of: tuple[object, ...] = ()
         self._positions: NDArray[np.float64] = np.empty((0, 2))
         self._diameter = 0.0
         self._from_canvas = False
@@ -91,8 +109,9 @@ class Presenter:
     # -- images --------------------------------------------------------------------------------------------------------------
 
     def _show_images(self) -> None:
+        self._keep_looks()
         self._remove(self._images)
-        self._images = []
+        self._images, self._made_limits = [], []
         self._show_text()
         images, plate = self.session.images, self.session.plate
         if images is None or plate is None:
@@ -100,11 +119,13 @@ class Presenter:
         scale, unit = _scale(plate)
         for index, (channel, colour) in enumerate(zip(plate.channels, channel_colours(plate.channels), strict=True)):
             mosaic = images.mosaic(index)
+            look = self._looks.get(channel.name, Look())
             layer = self.viewer.add_image(
                 mosaic,
                 name=layer_name(channel),
-                colormap=stain_colormap(colour),
-                contrast_limits=self._limits(index, mosaic),
+                colormap=look.colormap or stain_colormap(colour),
+                contrast_limits=look.contrast_limits or self._limits(index, mosaic),
+                visible=look.visible,
                 blending="additive",
                 scale=scale,
                 units=(unit, unit),
@@ -112,9 +133,24 @@ class Presenter:
                 metadata={"plate": plate.name, "well": images.well, "channel": channel.name},
             )
             self._images.append(layer)
+            self._made_limits.append(tuple(layer.contrast_limits))
         self._show_cells()
         scale_bar(self.viewer).visible = True
         self._fit_view(images)
+
+    def _keep_looks(self) -> None:
+        """Remember what the user changed about the channels, so that the next well of the plate looks the same."""
+        if self._looks_of != self.session.plate_key():
+            self._looks, self._looks_of = {}, self.session.plate_key()
+            return
+        for index, layer in enumerate(self._images):
+            if layer in self.viewer.layers:
+                limits = tuple(layer.contrast_limits)
+                self._looks[layer.metadata["channel"]] = Look(
+                    layer.visible,
+                    None if layer.colormap.name.startswith(STAIN) else layer.colormap,
+                    None if limits in (self._made_limits[index], self._plate_limits(index)) else limits,
+                )
 
     def _restyle(self) -> None:
         """Names and colours follow the channels' roles; another plate has cleared the images before."""
@@ -123,20 +159,26 @@ class Presenter:
             return
         for layer, channel, colour in zip(self._images, plate.channels, channel_colours(plate.channels), strict=True):
             layer.name = layer_name(channel)
-            layer.colormap = stain_colormap(colour)
+            if layer.colormap.name.startswith(STAIN):
+                layer.colormap = stain_colormap(colour)
         self._show_text()
 
     def _show_contrast(self) -> None:
-        intensity = self.session.intensity
-        if intensity is None:
+        if self.session.intensity is None:
             return
         for index, layer in enumerate(self._images):
-            _set_contrast(layer, intensity.limits(index))
+            # limits that the user has set meanwhile stay
+            if tuple(layer.contrast_limits) == self._made_limits[index]:
+                _set_contrast(layer, self.session.intensity.limits(index))
+
+    def _plate_limits(self, channel: int) -> tuple[float, float] | None:
+        return None if self.session.intensity is None else self.session.intensity.limits(channel)
 
     def _limits(self, channel: int, mosaic: NDArray[Any]) -> tuple[float, float]:
         """The plate's limits of a channel; until they are measured, the well's own."""
-        if self.session.intensity is not None:
-            return self.session.intensity.limits(channel)
+        plate_limits = self._plate_limits(channel)
+        if plate_limits is not None:
+            return plate_limits
         sample = mosaic[:: max(1, mosaic.shape[0] // 512), :: max(1, mosaic.shape[1] // 512)]
         low, high = (float(value) for value in np.percentile(sample, (1.0, 99.8)))
         return low, high if high > low else low + 1.0
@@ -163,11 +205,15 @@ class Presenter:
     # -- cells ---------------------------------------------------------------------------------------------------------------
 
     def _show_cells(self) -> None:
+        session = self.session
+        made_from = (session.images, session.nuclei, session.result, self._colours)
+        if self.points_layer is not None and _same(made_from, self._points_of):
+            return
+        self._points_of = made_from
         visible = self._points.visible if self.points_layer is not None else True
         self._remove([self._points])
         self._points, self._positions = None, np.empty((0, 2))
         self._show_text()
-        session = self.session
         if session.images is None or session.plate is None:
             return
         result, nuclei, layout = session.result, session.nuclei, session.images.layout
@@ -308,7 +354,11 @@ def stain_colormap(colour: str) -> Any:
 
     from napari_mid.reports.colours import hex_to_rgb
 
-    return Colormap([[0.0, 0.0, 0.0, 1.0], [*hex_to_rgb(colour), 1.0]], name=f"stain {colour}")
+    return Colormap([[0.0, 0.0, 0.0, 1.0], [*hex_to_rgb(colour), 1.0]], name=f"{STAIN}{colour}")
+
+
+def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
+    return len(first) == len(second) and all(one is other for one, other in zip(first, second, strict=True))
 
 
 def _scale(plate: Plate) -> tuple[tuple[float, float], str]:

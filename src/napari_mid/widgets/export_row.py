@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox
 
+from napari_mid.reports.colours import RELEVANCE_COLORMAPS
 from napari_mid.session import Session
 from napari_mid.viewer.export import WIDTH_PX
 from napari_mid.widgets.actions import Actions
@@ -37,13 +38,20 @@ class ExportRow(Section):
         self.screenshot.clicked.connect(self.save_screenshot)
         self.gallery.clicked.connect(self.save_gallery)
         self.tables.clicked.connect(self.save_tables)
+        self.colours = QComboBox()
+        self.colours.addItems(list(RELEVANCE_COLORMAPS))
+        self.colours.setToolTip("Colours of relevance, on the canvas and in exported pictures")
+        self.colours.currentTextChanged.connect(self._set_colours)
         size = QHBoxLayout()
         size.addWidget(self.width_px, 1)
         size.addWidget(self.whole)
-        size.addWidget(QLabel())
+        dots = QHBoxLayout()
+        dots.addWidget(QLabel("relevance"))
+        dots.addWidget(self.colours, 1)
         grid = QGridLayout()
         for index, button in enumerate((self.screenshot, self.gallery, self.tables)):
             grid.addWidget(button, 0, index)
+        self.column.addLayout(dots)
         self.column.addLayout(size)
         self.column.addLayout(grid)
         events = session.events
@@ -70,6 +78,9 @@ class ExportRow(Section):
         path, _ = QFileDialog.getSaveFileName(self, f"Save the {what}", name, FIGURES)
         if path:
             save(Path(path) if Path(path).suffix else Path(path).with_suffix(".png"))
+
+    def _set_colours(self, name: str) -> None:
+        self.actions.presenter.relevance_colours = name
 
     def _show(self) -> None:
         result = self.session.result

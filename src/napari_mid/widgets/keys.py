@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -20,11 +22,34 @@ KEYS = {
     "J": "next cell by relevance",
     "K": "previous cell by relevance",
 }
+#: Those that napari leaves free; they work on the canvas, too.
+ON_CANVAS = ("N", "J", "K")
 
 
 def bind_keys(panel: QWidget, session: Session, actions: Actions) -> None:
     """Bind `KEYS` on `panel` and what is in it."""
-    handlers: dict[str, Callable[[], None]] = {
+    handlers = _handlers(session, actions)
+    for key in KEYS:
+        shortcut = QShortcut(QKeySequence(key), panel)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(handlers[key])
+
+
+def bind_canvas_keys(viewer: Any, session: Session, actions: Actions) -> None:
+    """Bind `ON_CANVAS` on the viewer, where no other plugin has them."""
+    handlers = _handlers(session, actions)
+    for key in ON_CANVAS:
+        with contextlib.suppress(ValueError):  # somebody else was first: ours still work in the panels
+            viewer.bind_key(key, lambda _viewer, act=handlers[key]: act())
+
+
+def help_text() -> str:
+    """The keys in one line."""
+    return "Keys: " + " · ".join(f"<b>{key}</b> {what}" for key, what in KEYS.items())
+
+
+def _handlers(session: Session, actions: Actions) -> dict[str, Callable[[], None]]:
+    return {
         "N": lambda: actions.step_well(1),
         "P": lambda: actions.step_well(-1),
         "R": actions.run,
@@ -32,10 +57,6 @@ def bind_keys(panel: QWidget, session: Session, actions: Actions) -> None:
         "J": lambda: step_cell(session, 1),
         "K": lambda: step_cell(session, -1),
     }
-    for key in KEYS:
-        shortcut = QShortcut(QKeySequence(key), panel)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(handlers[key])
 
 
 def step_cell(session: Session, step: int) -> None:

@@ -11,10 +11,10 @@ from napari_mid.widgets.export_row import ExportRow
 from napari_mid.widgets.galleries import Galleries
 from napari_mid.widgets.header import Header
 from napari_mid.widgets.inspector import Inspector
-from napari_mid.widgets.keys import bind_keys
+from napari_mid.widgets.keys import bind_keys, help_text
 from napari_mid.widgets.model_row import ModelRow
 from napari_mid.widgets.nuclei_row import NucleiRow
-from napari_mid.widgets.parts import line
+from napari_mid.widgets.parts import QUIET, line, text_label
 from napari_mid.widgets.run_row import RunRow
 from napari_mid.widgets.score_card import ScoreCard
 
@@ -53,6 +53,10 @@ class MidPanel(QScrollArea):
             if index:
                 column.addWidget(line())
             column.addWidget(section)
+        keys = text_label(QUIET)
+        keys.setText(help_text())
+        keys.setContentsMargins(6, 8, 6, 8)
+        column.addWidget(keys)
         column.addStretch(1)
         self.setWidget(content)
         self.setWidgetResizable(True)

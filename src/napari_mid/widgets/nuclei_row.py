@@ -58,9 +58,9 @@ class NucleiRow(Section):
         ready = self.session.images is not None
         self.detect_button.setEnabled(ready)
         self.layer_button.setEnabled(ready)
-        nuclei = self.session.nuclei
+        nuclei, result = self.session.nuclei, self.session.result
         if nuclei is None:
-            self.count.setText("not located yet")
+            self.count.setText("not located yet" if result is None else f"{result.n_cells:,} nuclei")
             return
         sources = {found.detector for found in nuclei.values()}
         self.count.setText(f"{sum(len(found) for found in nuclei.values()):,} nuclei, {', '.join(sorted(sources))}")

@@ -13,6 +13,7 @@ from napari_mid.session import Message, Session
 from napari_mid.viewer.compat import is_open, keep_llvm_apart, main_window, unwrapped
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.keys import bind_canvas_keys
 from napari_mid.widgets.mid_panel import WIDTH_PX
 from napari_mid.widgets.parts import disconnect_all
 from napari_mid.widgets.work import Jobs
@@ -42,6 +43,7 @@ class Window:
         #: the panels that are open, by name; docks put themselves here
         self.panels: dict[str, QWidget] = {}
         self.session.events.told.connect(self._tell)
+        bind_canvas_keys(viewer, self.session, self.actions)
         main_window(viewer).destroyed.connect(self._on_destroyed)
         self._load_model_when_idle()
 
