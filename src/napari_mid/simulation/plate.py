@@ -89,7 +89,7 @@ def _draw_and_write(folder: Path, plan: WellPlan, field: int, settings: Simulati
 def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
     """The plate map: a row per well.
 
-    ``toxicity`` is a property of the compound; ``active`` says whether more than a fifth of the cells respond at this very dose.
+    ``toxicity`` is a property of the compound; ``effect`` says whether more than a fifth of the cells respond at this very dose.
     """
     import pandas as pd
 
@@ -101,7 +101,7 @@ def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
             "unit": "uM",
             "role": [plan.role for plan in plans],
             "toxicity": ["toxic" if plan.compound.toxic else "nontoxic" for plan in plans],
-            "active": ["yes" if plan.active else "no" for plan in plans],
+            "effect": ["toxic" if plan.active else "none" for plan in plans],
             "replicate": [plan.replicate for plan in plans],
         }
     )
