@@ -42,7 +42,7 @@ def main() -> int:
                 [open_plate(folder)],
                 options.out,
                 label="effect",
-                classes=["none", "toxic"],
+                classes=["no effect", "toxic"],
                 settings=TRAINING,
                 name="demo model, simulated cells",
                 task="cardiotoxicity (simulated)",

@@ -61,7 +61,7 @@ def test_the_plate_map_is_joined(small_plate: Path) -> None:
         assert condition["concentration_um"] == pytest.approx(plan.concentration_um)
         assert condition["role"] == plan.role
         assert condition["toxicity"] == ("toxic" if plan.compound.toxic else "nontoxic")
-        assert condition["effect"] == ("toxic" if plan.active else "none")
+        assert condition["effect"] == ("toxic" if plan.active else "no effect")
 
 
 def test_truth_knows_the_responders(small_plate: Path) -> None:

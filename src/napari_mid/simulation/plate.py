@@ -101,7 +101,7 @@ def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
             "unit": "uM",
             "role": [plan.role for plan in plans],
             "toxicity": ["toxic" if plan.compound.toxic else "nontoxic" for plan in plans],
-            "effect": ["toxic" if plan.active else "none" for plan in plans],
+            "effect": ["toxic" if plan.active else "no effect" for plan in plans],
             "replicate": [plan.replicate for plan in plans],
         }
     )
