@@ -105,7 +105,11 @@ def plain(image: NDArray[np.generic]) -> NDArray[np.float64]:
 def labelled_images(folder: Path) -> Iterator[tuple[str, NDArray[np.generic], NDArray[np.integer]]]:
     for path in sorted((folder / "images").glob("*.png")):
         image = np.asarray(iio.imread(path))
-        yield path.stem, image if image.ndim == 2 else image[..., :3].max(axis=-1), tifffile.imread(folder / "labels" / f"{path.stem}.tif")
+        yield (
+            path.stem,
+            image if image.ndim == 2 else image[..., :3].max(axis=-1),
+            tifffile.imread(folder / "labels" / f"{path.stem}.tif"),
+        )
 
 
 def main() -> None:
@@ -122,15 +126,21 @@ def main() -> None:
     for stem, image, labels in labelled_images(options.data):
         for name, locate in methods.items():
             found, detections, nuclei = count(tallies[name], locate, image, labels)
-            per_image[name].append((detections + nuclei - 2 * found, f"{stem[:12]} {image.shape}: {found} of {nuclei}, {detections} detections"))
+            per_image[name].append(
+                (detections + nuclei - 2 * found, f"{stem[:12]} {image.shape}: {found} of {nuclei}, {detections} detections")
+            )
     first = next(iter(tallies.values()))
-    print(f"{first.nuclei} nuclei, {first.pixels / 1e6:.1f} Mpx, device {device_label(device)}, {torch.get_num_threads()} threads\n")
+    print(
+        f"{first.nuclei} nuclei, {first.pixels / 1e6:.1f} Mpx, device {device_label(device)}, {torch.get_num_threads()} threads\n"
+    )
     print(f"| {'method':<40} | F1     | recall | precision | median centre error | Mpx/s |")
     print(f"|{'-' * 42}|--------|--------|-----------|---------------------|-------|")
     for name, tally in tallies.items():
         error = np.median(tally.errors_px) if tally.errors_px else np.nan
         speed = tally.pixels / 1e6 / tally.seconds
-        print(f"| {name:<40} | {tally.f1:.4f} | {tally.recall:.4f} | {tally.precision:.4f}    | {error:.2f} px{'':<13}| {speed:5.1f} |")
+        print(
+            f"| {name:<40} | {tally.f1:.4f} | {tally.recall:.4f} | {tally.precision:.4f}    | {error:.2f} px{'':<13}| {speed:5.1f} |"
+        )
     for name in methods if options.worst else ():
         print(f"\n{name}")
         for _, line in sorted(per_image[name], reverse=True)[: options.worst]:

@@ -9,8 +9,10 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 #: A Gaussian is cut off at this many standard deviations.
 TRUNCATE = 3.0
-#: The median absolute deviation of a normal distribution of standard deviation 1.
-MAD_OF_NORMAL = 0.6745
+#: Quantiles that are background even where nuclei cover most of an image, and how many standard deviations of a normal
+#: distribution they lie below its mean.
+LOW_QUANTILES = (0.05, 0.25)
+LOW_QUANTILES_OF_NORMAL = (1.645, 0.674)
 
 
 def gaussian(image: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -88,17 +90,15 @@ def quantile(values: torch.Tensor, fraction: float, most: int = 50_000) -> float
     return float(kept[round(fraction * (kept.numel() - 1))])
 
 
-def noise_level(image: torch.Tensor) -> float:
-    """Standard deviation of the pixel noise, taken to be independent between pixels.
+def deviation_of_lower_half(values: torch.Tensor) -> float:
+    """Standard deviation of the normal distribution that the low values follow, whatever bright things there are beside it."""
+    lowest, low = (quantile(values, fraction) for fraction in LOW_QUANTILES)
+    return (low - lowest) / (LOW_QUANTILES_OF_NORMAL[0] - LOW_QUANTILES_OF_NORMAL[1])
 
-    From second differences between neighbours along both axes (Immerkaer 1996), which edges and slopes hardly touch; their median,
-    since nuclei fill less than half of the image.
-    """
-    if min(image.shape) < 3:
-        return 0.0
-    rows = image[:-2] - 2 * image[1:-1] + image[2:]
-    second = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
-    return quantile(second.abs(), 0.5) / MAD_OF_NORMAL / 6
+
+def mean_of_lower_half(values: torch.Tensor) -> float:
+    """Mean of the normal distribution that the low values follow."""
+    return quantile(values, LOW_QUANTILES[1]) + LOW_QUANTILES_OF_NORMAL[1] * deviation_of_lower_half(values)
 
 
 def compress(contrast: torch.Tensor) -> torch.Tensor:
@@ -114,8 +114,8 @@ def compress(contrast: torch.Tensor) -> torch.Tensor:
 def basins(surface: torch.Tensor) -> torch.Tensor:
     """For every pixel the flat index of the local maximum that steepest ascent leads to, (Y, X) int64.
 
-    Every pixel points to the highest of its 3 x 3 neighbourhood, the first of several equal ones (so that a plateau has no cycles); all
-    pointers are followed at once, twice as far each time.
+    Every pixel points to the highest of its 3 x 3 neighbourhood, the first of several equal ones (so that a plateau has no
+    cycles); all pointers are followed at once, twice as far each time.
     """
     # max_pool2d gives the flat index of the maximum beside its value
     pointer = max_pool2d(surface[None, None], 3, stride=1, padding=1, return_indices=True)[1].flatten()

@@ -30,3 +30,9 @@ class Regions:
     def enlarged(self, factor: int) -> Regions:
         """The same regions in an image `factor` times as large."""
         return Regions(self.centroids * factor + (factor - 1) / 2, self.area_px * factor**2, self.mean_intensity)
+
+    def typical_diameter_px(self) -> float:
+        """Diameter of a disc with the median area, weighted with area so that specks do not count; there must be a region."""
+        area = np.sort(self.area_px)
+        middle = np.searchsorted(np.cumsum(area), area.sum() / 2)
+        return float(np.sqrt(4 / np.pi * area[middle]))

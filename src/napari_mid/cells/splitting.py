@@ -1,8 +1,8 @@
 """Cutting touching nuclei apart: small basins are joined again where together they look more like one nucleus than apart.
 
-The basins of a surface form a tree: neighbours join in the order of the passes between them, the highest first. Every node of the tree is
-a candidate for one nucleus, judged by how well an ellipse fits it. The best set of candidates that do not overlap is found from
-the leaves upwards.
+The basins of a surface form a tree: neighbours join in the order of the passes between them, the highest first. Every node of
+the tree is a candidate for one nucleus, judged by how well an ellipse fits it. The best set of candidates that do not overlap is
+found from the leaves upwards.
 """
 
 from __future__ import annotations
