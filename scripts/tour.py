@@ -101,6 +101,8 @@ def in_palette(image: Any) -> Any:
 
 
 def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
+    from napari_mid.cli.demo import toxic_well
+
     session, actions = tour.session, tour.window.actions
     print("open a plate: File > Open, or a drop")
     if plate is None:
@@ -113,9 +115,8 @@ def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
     tour.wait(lambda: session.model is not None)
     tour.idle()
 
-    print("click a well: a positive control")
-    toxic = next(name for name, well in session.plate.wells.items() if well.condition.get("role") == "positive_control")
-    actions.open_well(toxic)
+    print("click a well: a toxic compound")
+    actions.open_well(toxic_well(session.plate))
     tour.wait(lambda: session.images is not None)
 
     print("run")
@@ -132,12 +133,14 @@ def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
     tour.picture("cell")
     panel = tour.window.panels["MID"]
     tour.section("score", panel.score)
-    tour.section("galleries", panel.galleries, panel.inspector)
+    tour.section("inspector", panel.galleries, panel.inspector)
     tour.picture("plate", tour.window.panels["Plate"])
 
     print("export")
     actions.export_screenshot(tour.out / "annotated.png", 1600, True)
     compress(tour.out / "annotated.png")
+    actions.export_gallery(tour.out / "gallery.png", 1600)
+    compress(tour.out / "gallery.png")
     tour.resize(SMALL_WINDOW_PX)
     tour.viewer.reset_view()
     tour.picture("window_small")

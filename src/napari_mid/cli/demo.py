@@ -196,10 +196,11 @@ class Show:
 
 
 def toxic_well(plate: Plate) -> str:
-    """A well to begin with: the positive control, else the highest dose, else the first well with images."""
+    """A well to begin with: a sample in which many but not all cells respond, else a positive control, else the highest dose."""
     wells = plate.select_wells(None)
-    for well in wells:
-        if well.condition.get("role") == "positive_control":
-            return well.name
+    for column, value in (("active", "yes"), ("role", "positive_control")):
+        for well in wells:
+            if well.condition.get(column) == value:
+                return well.name
     doses = {well.name: float(well.condition.get("concentration_um") or 0.0) for well in wells}
     return max(doses, key=lambda name: doses[name])
