@@ -43,7 +43,7 @@ test-slow: .venv/installed ## the slow tests: whole trainings
 	$(PYTEST) -m slow
 
 lint: .venv/installed ## style, types, the direction of imports, the manifest
-	$(RUN)/ruff check .
+	$(RUN)/ruff check --no-cache .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports

@@ -2,9 +2,9 @@
 
     python benchmarks/detection.py --data PATH
 
-PATH holds `images/*.png` and `labels/*.tif` of the same names, as the nuclei of the Data Science Bowl 2018 (BBBC038) do. A detection counts
-when its centre lies in a labelled nucleus that no other detection has taken; the counts are pooled over all images. The
-diameter is always estimated from the image. Times are of detection alone, images being in memory.
+PATH holds `images/*.png` and `labels/*.tif` of the same names, as the nuclei of the Data Science Bowl 2018 (BBBC038) do. A
+detection counts when its centre lies in a labelled nucleus that no other detection has taken; the counts are pooled over all
+images. The diameter is always estimated from the image. Times are of detection alone, images being in memory.
 """
 
 from __future__ import annotations
@@ -138,9 +138,8 @@ def main() -> None:
     for name, tally in tallies.items():
         error = np.median(tally.errors_px) if tally.errors_px else np.nan
         speed = tally.pixels / 1e6 / tally.seconds
-        print(
-            f"| {name:<40} | {tally.f1:.4f} | {tally.recall:.4f} | {tally.precision:.4f}    | {error:.2f} px{'':<13}| {speed:5.1f} |"
-        )
+        quality = f"{tally.f1:.4f} | {tally.recall:.4f} | {tally.precision:.4f}   "
+        print(f"| {name:<40} | {quality} | {error:.2f} px{'':<13}| {speed:5.1f} |")
     for name in methods if options.worst else ():
         print(f"\n{name}")
         for _, line in sorted(per_image[name], reverse=True)[: options.worst]:

@@ -71,6 +71,7 @@ def test_a_truncated_image_loses_its_field_with_a_warning(
 
 def test_a_well_without_nuclei_has_no_score(opened: Window, wait: Wait) -> None:
     import numpy as np
+
     from napari_mid.cells.from_layers import nuclei_from_points
 
     well = opened.session.well
