@@ -8,7 +8,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+# Threads of torch that wait for each other by spinning starve the window, and everything else on the machine: with another
+# program on two cores, encoding cells took four times as long. OpenMP reads this when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
