@@ -10,6 +10,8 @@ from napari_mid.cells.filters import deviation_of_lower_half, gaussian, grow, me
 
 #: Lengths in diameters of a nucleus: the width of what counts as background, and of where the darkest background is looked for.
 BACKGROUND, DARKEST = 2.0, 8.0
+#: The least part of each side of an image inside a frame that is brighter than the frame.
+FILLED = 0.9
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,20 @@ def without_bad_pixels(image: torch.Tensor) -> torch.Tensor:
     for neighbour in around[1:]:
         lowest, highest = torch.minimum(lowest, neighbour), torch.maximum(highest, neighbour)
     return torch.minimum(torch.maximum(image, lowest), highest)
+
+
+def inside_frame(image: torch.Tensor) -> tuple[slice, slice]:
+    """Rows and columns of (Y, X) `image` inside a frame of one dark value, which stitching leaves; all where there is none."""
+    filled = image > image.min()
+    rows, columns = (torch.nonzero(filled.any(dim=dim)).flatten().tolist() for dim in (1, 0))
+    if not rows:
+        return slice(None), slice(None)
+    inner = filled[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # what is around a few nuclei on exact zeros is no frame: they touch the sides of their box here and there only
+    small = any(2 * inner.shape[dim] < image.shape[dim] for dim in (0, 1))
+    if small or min(float(side.float().mean()) for side in (inner[0], inner[-1], inner[:, 0], inner[:, -1])) < FILLED:
+        return slice(None), slice(None)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def coarseness(diameter_px: float) -> int:

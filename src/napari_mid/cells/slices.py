@@ -47,7 +47,7 @@ def cut_slices(
     Parameters
     ----------
     image
-        (C, Y, X), any type, raw intensities of one field. NaN counts as 0.
+        (C, Y, X), any type, raw intensities of one field. What is not a finite number counts as 0.
     centroids
         (N, 2), (y, x) in pixels of the field; N may be 0, points may lie outside the field.
     size_px
@@ -85,7 +85,7 @@ def slice_batches(
         raise ValueError(f"normalisation is {normalisation!r}, expected one of {', '.join(NORMALISATIONS)}")
     _, height, width = image.shape
     # torch has few operations on uint16, but it converts it; float32 holds every 16-bit value exactly
-    field = torch.nan_to_num(image.to(torch.float32), nan=0.0)
+    field = torch.nan_to_num(image.to(torch.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if normalisation == "plate":
         field = _normalise(field, low, high)
     padded = torch.nn.functional.pad(field, (size_px, size_px, size_px, size_px))

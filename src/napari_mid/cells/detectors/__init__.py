@@ -58,17 +58,18 @@ def detect_field(
     """
     import torch
 
-    from napari_mid.cells.background import without_bad_pixels
+    from napari_mid.cells.background import inside_frame, without_bad_pixels
     from napari_mid.cells.diameter import clip_diameter, nucleus_diameter
     from napari_mid.cells.nuclei import Nuclei
 
-    if np.ndim(image) != 2:
-        raise ValueError(f"the image is {np.shape(image)}, expected (Y, X)")
+    if np.ndim(image) != 2 or np.size(image) == 0:
+        raise ValueError(f"the image is {np.shape(image)}, expected (Y, X) with at least one pixel")
     pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=device)
     finite = torch.isfinite(pixels)
     if not finite.all():
         pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
-    pixels = without_bad_pixels(pixels)
+    rows, columns = inside_frame(pixels)
+    pixels = without_bad_pixels(pixels[rows, columns])
     diameter_px = nucleus_diameter(pixels, settings, pixel_size_um)
     regions = _locate(pixels, diameter_px, settings)
     if settings.diameter_px is None and settings.diameter_um is None and len(regions):
@@ -79,7 +80,7 @@ def detect_field(
     return Nuclei(
         well=well,
         field=field,
-        centroids=regions.centroids,
+        centroids=regions.centroids + np.array([rows.start or 0, columns.start or 0]),
         area_px=regions.area_px,
         mean_intensity=regions.mean_intensity,
         detector=settings.detector,

@@ -17,7 +17,7 @@ from napari_mid.cells.splitting import split
 BLUR, SURFACE_BLUR, NEIGHBOURHOOD = 0.05, 0.13, 1.0
 #: A pixel of a nucleus has at least this part of Otsu's threshold, of the brightest in its neighbourhood, and of its own
 #: height above the darkest background (which haze around bright objects has not).
-OF_OTSU, OF_NEIGHBOURHOOD, OF_HEIGHT = 0.6, 0.5, 0.3
+OF_OTSU, OF_NEIGHBOURHOOD, OF_HEIGHT = 0.6, 0.5, 0.4
 #: And so many standard deviations of the background above it.
 DEVIATIONS = 4.0
 #: Smaller regions, in parts of a typical nucleus, are specks.
