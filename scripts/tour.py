@@ -13,7 +13,6 @@ from typing import Any
 
 LARGEST_BYTES = 400_000
 WINDOW_PX = (1600, 1000)
-SMALL_WINDOW_PX = (1280, 800)
 
 
 class Tour:
@@ -59,17 +58,6 @@ class Tour:
             self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         else:
             widget.grab().save(str(path))
-        compress(path)
-
-    def section(self, name: str, *widgets: Any) -> None:
-        """Save neighbouring sections of the MID panel as one picture."""
-        panel = self.window.panels["MID"]
-        content = panel.widget()
-        region = widgets[0].geometry()
-        for widget in widgets[1:]:
-            region = region.united(widget.geometry())
-        path = self.out / f"{name}.png"
-        content.grab(region).save(str(path))
         compress(path)
 
 
@@ -131,9 +119,6 @@ def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
     gallery = tour.window.panels["MID"].galleries.relevant
     gallery.itemClicked.emit(gallery.item(0))
     tour.picture("cell")
-    panel = tour.window.panels["MID"]
-    tour.section("score", panel.score)
-    tour.section("inspector", panel.galleries, panel.inspector)
     tour.picture("plate", tour.window.panels["Plate"])
 
     print("export")
@@ -141,9 +126,6 @@ def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
     compress(tour.out / "annotated.png")
     actions.export_gallery(tour.out / "gallery.png", 1600)
     compress(tour.out / "gallery.png")
-    tour.resize(SMALL_WINDOW_PX)
-    tour.viewer.reset_view()
-    tour.picture("window_small")
 
 
 def main() -> None:

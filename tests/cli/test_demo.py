@@ -73,4 +73,4 @@ def test_the_demo_begins_with_a_toxic_well() -> None:
     doses = {"A01": {"concentration_um": 0.1}, "A02": {"concentration_um": 10.0}, "A03": {"concentration_um": None}}
     assert demo.toxic_well(plate_of(**doses)) == "A02"
     assert demo.toxic_well(plate_of(**doses, B01={"role": "positive_control"})) == "B01"
-    assert demo.toxic_well(plate_of(**doses, B01={"role": "positive_control"}, B02={"active": "yes"})) == "B02"
+    assert demo.toxic_well(plate_of(**doses, B01={"role": "positive_control"}, B02={"effect": "toxic"})) == "B02"

@@ -198,7 +198,7 @@ class Show:
 def toxic_well(plate: Plate) -> str:
     """A well to begin with: a sample in which many but not all cells respond, else a positive control, else the highest dose."""
     wells = plate.select_wells(None)
-    for column, value in (("active", "yes"), ("role", "positive_control")):
+    for column, value in (("effect", "toxic"), ("role", "positive_control")):
         for well in wells:
             if well.condition.get(column) == value:
                 return well.name

@@ -25,7 +25,10 @@ RELEVANCE, NUCLEI = "relevance", "nuclei"
 STAIN = "stain "
 #: Widths of the edges of dots, of the selected one and of rings, as parts of their diameter.
 EDGE_WIDTH, SELECTED_WIDTH, RING_WIDTH = 0.04, 0.16, 0.08
-SELECTED_COLOUR = (1.0, 0.82, 0.4, 1.0)
+#: Dark, so that small dots keep their colour when the whole well is in view.
+EDGE_COLOUR, SELECTED_COLOUR = (0.05, 0.06, 0.08, 1.0), (1.0, 0.82, 0.4, 1.0)
+#: Diameters of dots and rings on the canvas, as parts of those in exported pictures.
+DOT_SIZE, RING_SIZE = 1.3, 1.7
 #: A dot takes clicks at least this far from its centre, in pixels of the canvas.
 REACH_CANVAS_PX = 6.0
 #: Pixels of the canvas that the mouse may move between press and release of a click.
@@ -237,7 +240,7 @@ class Presenter:
             self._points = self.viewer.add_points(
                 positions,
                 name=NUCLEI,
-                size=1.6 * self._diameter,
+                size=RING_SIZE * self._diameter,
                 face_color="transparent",
                 border_color="white",
                 border_width=RING_WIDTH,
@@ -261,11 +264,11 @@ class Presenter:
             positions[shown],
             name=RELEVANCE,
             features=features,
-            size=self._diameter,
+            size=DOT_SIZE * self._diameter,
             face_color="relevance",
             face_colormap=Colormap(RELEVANCE_COLORMAPS[self._colours], name=f"relevance, {self._colours}"),
             face_contrast_limits=limits,
-            border_color="white",
+            border_color=[EDGE_COLOUR],
             border_width=EDGE_WIDTH,
             **common,
         )
@@ -280,11 +283,11 @@ class Presenter:
         if layer is None or "cell" not in layer.features:
             return
         rows = np.flatnonzero(layer.features["cell"].to_numpy() == cell) if cell is not None else np.empty(0, dtype=int)
-        size = np.full(len(layer.data), self._diameter)
-        size[rows] = 1.5 * self._diameter
+        size = np.full(len(layer.data), DOT_SIZE * self._diameter)
+        size[rows] *= 1.4
         width = np.full(len(layer.data), EDGE_WIDTH)
         width[rows] = SELECTED_WIDTH
-        colours = np.ones((len(layer.data), 4))
+        colours = np.tile(EDGE_COLOUR, (len(layer.data), 1))
         colours[rows] = SELECTED_COLOUR
         layer.size, layer.border_width, layer.border_color = size, width, colours
         with layer.selected_data.events.items_changed.blocked():
@@ -330,7 +333,7 @@ class Presenter:
         if layer is None or not layer.visible or not len(self._positions):
             return
         point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
-        reach = max(0.6 * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
+        reach = max(0.5 * RING_SIZE * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
         cell = nearest(self._positions, point, reach)
         if cell is not None:
             self._select_from_canvas(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from napari_mid import __version__
@@ -19,7 +20,12 @@ def cache_folder() -> Path:
         base = Path.home() / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "napari-mid"
+    folder = base / "napari-mid"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that cannot be written, as on some shared machines
+        return Path(tempfile.gettempdir()) / "napari-mid"
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()) / "napari-mid"
 
 
 def sample_plate_steps(preset: str, folder: Path | None = None) -> Steps[Plate]:
