@@ -68,15 +68,35 @@ def _maxima(response: torch.Tensor, lower: torch.Tensor, upper: torch.Tensor) ->
 
     Returns their places (N, 2) in pixels and scales (N,) in steps from this one, both refined by parabolas, and their responses.
     """
-    peak = (response > 0) & (response == sliding_max(response, 3))
-    peak &= (response >= sliding_max(lower, 3)) & (response > sliding_max(upper, 3))
-    where = torch.nonzero(peak)
-    where = where[_round(response, where[:, 0], where[:, 1])]
+    where = torch.nonzero((response > 0) & (response == sliding_max(response, 3)))
+    around = _around(response, where)
+    keep = (
+        (around[:, 4] >= _around(lower, where).amax(dim=1)) & (around[:, 4] > _around(upper, where).amax(dim=1)) & _round(around)
+    )
+    where, around = where[keep], around[keep]
     rows, columns = where[:, 0], where[:, 1]
-    height = response[rows, columns]
-    steps = _vertex(lower[rows, columns], height, upper[rows, columns])
-    offsets = torch.stack([_offset(response, rows, columns, dim) for dim in (0, 1)], dim=1)
-    return (where + offsets).double().cpu(), steps.double().cpu(), height.double().cpu()
+    steps = _vertex(lower[rows, columns], around[:, 4], upper[rows, columns])
+    offsets = torch.stack([_vertex(around[:, 4 - side], around[:, 4], around[:, 4 + side]) for side in (3, 1)], dim=1)
+    # at the border the pixel is its own neighbour, which says nothing about where the maximum is
+    last = torch.tensor(response.shape, device=where.device) - 1
+    offsets = torch.where((where > 0) & (where < last), offsets, 0.0)
+    return (where + offsets).double().cpu(), steps.double().cpu(), around[:, 4].double().cpu()
+
+
+def _around(response: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+    """The 3 x 3 neighbourhoods (N, 9) of the pixels (N, 2) `where`, row by row; beyond the border the border is repeated."""
+    rows, columns = (
+        (where[:, dim, None] + torch.arange(-1, 2, device=where.device)).clamp(0, response.shape[dim] - 1) for dim in (0, 1)
+    )
+    return response[rows[:, :, None], columns[:, None, :]].flatten(1)
+
+
+def _round(around: torch.Tensor) -> torch.Tensor:
+    """Which of the maxima (N, 9) fall off to all sides; along an edge or a ridge the response hardly changes."""
+    yy, xx = around[:, 1] + around[:, 7] - 2 * around[:, 4], around[:, 3] + around[:, 5] - 2 * around[:, 4]
+    yx = (around[:, 0] + around[:, 8] - around[:, 2] - around[:, 6]) / 4
+    # the smaller curvature over the larger one, from the trace and the determinant as in SIFT (Lowe 2004)
+    return yy * xx - yx * yx > FLATTEST / (1 + FLATTEST) ** 2 * (yy + xx) ** 2
 
 
 def _responses(image: torch.Tensor, diameters: list[float]) -> tuple[list[torch.Tensor], list[int]]:
@@ -100,28 +120,6 @@ def _at_scale(response: torch.Tensor, factor: int, wanted: int, shape: torch.Siz
     if factor == wanted:
         return response
     return shrink(response, 2) if factor < wanted else grow(response, 2, shape)
-
-
-def _round(response: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Which maxima fall off to all sides; along an edge or a ridge the response hardly changes."""
-    padded = torch.nn.functional.pad(response[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
-
-    def at(dy: int, dx: int) -> torch.Tensor:
-        return padded[rows + 1 + dy, columns + 1 + dx]
-
-    yy, xx = at(-1, 0) + at(1, 0) - 2 * at(0, 0), at(0, -1) + at(0, 1) - 2 * at(0, 0)
-    yx = (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1)) / 4
-    # the smaller curvature over the larger one, from the trace and the determinant as in SIFT (Lowe 2004)
-    return yy * xx - yx * yx > FLATTEST / (1 + FLATTEST) ** 2 * (yy + xx) ** 2
-
-
-def _offset(response: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, dim: int) -> torch.Tensor:
-    """How far beside the pixel the maximum lies along `dim`, -0.5 to 0.5; 0 at the border."""
-    index, last = (rows, columns)[dim], response.shape[dim] - 1
-    before, after = (index - 1).clamp(min=0), (index + 1).clamp(max=last)
-    sides = [(response[side, columns] if dim == 0 else response[rows, side]) for side in (before, after)]
-    shift = _vertex(sides[0], response[rows, columns], sides[1])
-    return torch.where((index > 0) & (index < last), shift, 0.0)
 
 
 def _vertex(before: torch.Tensor, at: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
