@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import time
 from collections.abc import Callable, Iterator
@@ -86,6 +87,14 @@ def test_a_well_without_nuclei_has_no_score(opened: Window, wait: Wait) -> None:
     assert "no cells" in panel.score.score.text()
     assert opened.presenter.points_layer is None or len(opened.presenter.points_layer.data) == 0
     assert not panel.export.gallery.isEnabled()
+
+
+def test_a_result_of_the_model_before_is_not_shown(opened: Window, wait: Wait, small_model: Any, told: list[Message]) -> None:
+    opened.actions.run()
+    opened.session.model = copy.deepcopy(small_model)
+    wait(lambda: not opened.jobs.running("run"))
+    assert opened.session.result is None
+    assert any("changed while" in message.text for message in told)
 
 
 def test_nuclei_are_taken_from_a_points_and_from_a_labels_layer(opened: Window, told: list[Message]) -> None:

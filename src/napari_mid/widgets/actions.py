@@ -198,15 +198,19 @@ class Actions:
             return
         well, key = session.well, session.image_key(session.well)
         steps = _run_steps(session, plate, well)
+        expected = session.result_key(well)
 
         def take(part: object) -> None:
+            nonlocal expected
             if isinstance(part, IntensityRange):
                 session.offer_intensity(key[:1], part)
-            elif isinstance(part, Mapping):
+            elif isinstance(part, Mapping) and session.result_key(well) == expected:
                 self._take_nuclei(key, part)
+                expected = session.result_key(well)  # our own nuclei do not make our result outdated
 
         def show(result: WellResult) -> None:
-            session.offer_result(session.result_key(well), result)
+            if not session.offer_result(expected, result):
+                session.tell(f"Model, channels or nuclei changed while {well} was scored; press Run again.", "warning")
 
         self._stop_measuring()
         self.jobs.start("run", f"scoring {well}", steps, show, partial=take)
