@@ -51,6 +51,7 @@ def test_colours_of_values():
     assert np.array_equal(rgba[4], RELEVANCE_COLOURS[0])
     assert np.array_equal(score_rgba(1.0), SCORE_COLOURS[-1])
     assert tuple(score_rgba(np.nan)) == MISSING
+    assert tuple(score_rgba(0.0)) == tuple(SCORE_COLOURS[0]) != MISSING  # the scale itself was left as it is
 
 
 def test_text_in_the_colour_of_a_stain_is_legible_on_a_dark_ground():

@@ -74,7 +74,7 @@ def to_rgba(
     low, high = limits
     with np.errstate(invalid="ignore"):
         index = np.clip((numbers - low) / (high - low) * len(colours), 0, len(colours) - 1)
-    rgba: NDArray[np.float64] = colours[np.nan_to_num(index).astype(int)]
+    rgba: NDArray[np.float64] = np.take(colours, np.nan_to_num(index).astype(int), axis=0)  # a copy, for a single value too
     rgba[np.isnan(numbers)] = MISSING
     return rgba
 
