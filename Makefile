@@ -5,6 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
+# Threads of torch that spin while they wait starve everything else; the package sets this too, unless torch is imported first.
+export OMP_WAIT_POLICY ?= PASSIVE
 .DEFAULT_GOAL := help
 
 # The first Python of at least 3.11; `make PYTHON=/path/to/python3.12 ...` takes another.

@@ -1,7 +1,9 @@
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from napari_mid.cli import main
 from napari_mid.errors import ChannelError, PlateMapError, TrainingError
@@ -67,3 +69,20 @@ def test_stopping_halfway_leaves_nothing(disc_plate: Path, tmp_path: Path) -> No
             break
     steps.close()
     assert [path.name for path in tmp_path.iterdir()] == ["discs"]
+
+
+def test_controls_are_refitted_on_all_wells_after_validation(disc_plate: Path, tmp_path: Path) -> None:
+    plate = open_plate(disc_plate)
+    plate = plate.with_roles({plate.channel_names[0]: "nucleus"})
+    trained = {}
+    for refit in ("never", "controls"):
+        settings = dataclasses.replace(TINY, validation=0.3, refit=refit, steps=5)
+        trained[refit] = finish(train_model_steps([plate], tmp_path / refit, label="role", settings=settings))
+    assert trained["never"].metrics["scores"] == trained["controls"].metrics["scores"], (
+        "both are validated without the held-out wells"
+    )
+    assert trained["controls"].metrics["refitted"]
+    assert not trained["never"].metrics["refitted"]
+    heads = [load_model(tmp_path / refit).head.weight for refit in trained]
+    assert not torch.equal(*heads)
+    assert "then trained on all wells" in load_model(tmp_path / "controls").card

@@ -72,6 +72,8 @@ def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:
         f"- {metrics['n']} held-out {unit}, {metrics['n_positive']} of them {config.classes[-1]}",
         f"- accuracy {metrics['accuracy']:.3f} (95 % interval {metrics['accuracy_low']:.2f} to {metrics['accuracy_high']:.2f})",
     ]
+    if metrics.get("refitted"):
+        lines.append("- measured on a model trained without them; the weights kept here were then trained on all wells")
     for name in ("balanced_accuracy", "auroc"):
         if metrics.get(name) is not None:
             lines.append(f"- {name.replace('_', ' ')} {metrics[name]:.3f}")

@@ -9,6 +9,8 @@ from typing import Any
 from napari_mid.cells.slices import NORMALISATIONS
 from napari_mid.settings import setting
 
+#: When the network is trained once more on all labelled wells, the validated ones too.
+REFITS = ("never", "controls", "always")
 BAGS = ("compound_dose", "compound", "well")
 
 
@@ -33,10 +35,22 @@ class TrainingSettings:
     clip_norm: float = setting(1.0, "largest norm of the gradient", low=0.0)
     gain: float = setting(0.1, "largest random change of a channel's gain, as a share", low=0.0, high=0.9)
     validation: float = setting(0.2, "share of the compounds (or wells) held out for validation", low=0.0, high=0.9)
+    refit: str = setting(
+        "controls",
+        "train once more on everything after validation; controls: only where wells, not compounds, are split",
+        choices=REFITS,
+    )
+
+    def refits(self, split_unit: str) -> bool:
+        """Whether the weights that are kept were trained on the held-out groups too.
+
+        Control wells are few, and what is held out of them is missed; held-out compounds stay unseen for later evaluation.
+        """
+        return self.refit == "always" or (self.refit == "controls" and split_unit == "well")
 
 
 #: `paper` is every number of mid.md, sections 2 and 3; `fast` is for minutes on two CPU cores.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
-    "fast": {"backbone": "resnet10t", "width": 128, "steps": 150, "learning_rate": 1e-3},
+    "fast": {"backbone": "resnet10t", "width": 128, "steps": 120, "learning_rate": 1e-3},
 }

@@ -27,7 +27,7 @@ from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
 from napari_mid.training.bags import Assignment, LabelledBags, assign, classes_of, split_unit_of
 from napari_mid.training.card import write_card
-from napari_mid.training.loop import train_steps
+from napari_mid.training.loop import History, train_steps
 from napari_mid.training.settings import TrainingSettings
 from napari_mid.training.splits import held_out_bags
 
@@ -115,10 +115,13 @@ def train_model_steps(
         detection=dataclasses.asdict(detection),
         simulated=all(plate.simulated for plate in plates),
     )
-    torch.manual_seed(settings.seed)
-    model = MidModel(config)
-    history = yield from train_steps(model, bags, ~held_out, settings, place)
+    model, history = yield from _trained(config, bags, ~held_out, settings, place)
     metrics = yield from _validate(model, bags, held_out, place)
+    metrics["refitted"] = bool(held_out.any()) and settings.refits(bags.split_unit)
+    seconds = history.seconds
+    if metrics["refitted"]:
+        model, history = yield from _trained(config, bags, np.ones_like(held_out), settings, place)
+        seconds += history.seconds
     notes = _notes(bags, metrics)
     card = write_card(
         config,
@@ -131,7 +134,17 @@ def train_model_steps(
         notes,
     )
     save_model(model, out, card=card, metrics={"validation": metrics, "losses": [round(loss, 5) for loss in history.losses]})
-    return Trained(Path(out), metrics, (*warnings, *notes), history.seconds)
+    return Trained(Path(out), metrics, (*warnings, *notes), seconds)
+
+
+def _trained(
+    config: ModelConfig, bags: LabelledBags, train_bags: NDArray[np.bool_], settings: TrainingSettings, place: torch.device
+) -> Steps[tuple[MidModel, History]]:
+    """Train a fresh model on the bags where `train_bags` is true."""
+    torch.manual_seed(settings.seed)
+    model = MidModel(config)
+    history = yield from train_steps(model, bags, train_bags, settings, place)
+    return model, history
 
 
 def _labelled(
