@@ -262,3 +262,34 @@ def test_the_points_are_made_once_for_a_result(scored: Window) -> None:
     assert scored.presenter.points_layer is points
     scored.presenter.relevance_colours = "blue to yellow (colour-blind)"
     assert scored.presenter.points_layer is not points
+
+
+def test_a_real_click_on_the_canvas_selects_the_cell_and_a_drag_does_not(
+    make_napari_viewer: Any, plate: Any, small_model: Any, wait: Wait, qtbot: Any
+) -> None:
+    from napari_mid.widgets.open import open_layout
+
+    viewer = make_napari_viewer(show=True)
+    window = open_layout(viewer)
+    session = window.session
+    session.model = small_model
+    window.actions.show_plate(plate)
+    wait(lambda: session.images is not None)
+    window.actions.run()
+    wait(lambda: session.result is not None)
+    # put the cell in the middle of the canvas, as a click on its slice does, then forget it
+    session.cell = 4
+    session.cell = None
+    qtbot.wait(200)
+    canvas = viewer.window._qt_viewer.canvas.native
+    middle = canvas.rect().center()
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    qtbot.mouseMove(canvas, middle + QPoint(40, 30))
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(40, 30))
+    qtbot.wait(1000)  # sooner, the camera is still moving, and Qt takes the next press for a double click
+    assert session.cell is None
+    camera(viewer).center = (0.0, *cell_positions(session.result.cells, session.images.layout)[4] * plate.pixel_size_um)
+    qtbot.wait(200)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    wait(lambda: session.cell == 4)
+    window.jobs.shutdown()
