@@ -250,6 +250,10 @@ class Session:
         """What belongs to the images of the open plate as a whole: its intensity range."""
         return (self._images_generation,)
 
+    def model_key(self) -> int:
+        """Changes whenever a model is chosen; compare before and after loading one."""
+        return self._model_generation
+
     def image_key(self, well: str) -> tuple[object, ...]:
         """What the images of `well` depend on; compare before and after the work."""
         return (*self.plate_key(), well)

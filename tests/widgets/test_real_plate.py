@@ -33,7 +33,9 @@ def test_the_main_job_on_bbbc013(
     window: Window, real_data: Path, wait: Callable[[Callable[[], bool]], None], qtbot: Any, tmp_path: Path
 ) -> None:
     session, panel, plate_panel = window.session, window.panels[MID], window.panels[PLATE]
-    session.model = None
+    # the demo model, which does not fit this plate, must not keep anybody from locating nuclei
+    window.actions.load_model()
+    wait(lambda: session.model is not None and session.model.config.simulated)
     window.viewer.open(str(real_data / "bbbc013"), plugin="napari-mid")
     wait(lambda: session.images is not None and session.intensity is not None)
     assert len(session.plate.wells) == 48

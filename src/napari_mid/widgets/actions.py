@@ -147,9 +147,13 @@ class Actions:
 
     def load_model(self, path: str | Path | None = None) -> None:
         """Open the model folder at `path`, or the demo model."""
-        self.jobs.start("model", "loading the model", _load_model(path, self.session.device), self._take_model)
+        key = self.session.model_key()
+        steps = _load_model(path, self.session.device)
+        self.jobs.start("model", "loading the model", steps, lambda loaded: self._take_model(key, loaded))
 
-    def _take_model(self, loaded: tuple[Any, str]) -> None:
+    def _take_model(self, key: int, loaded: tuple[Any, str]) -> None:
+        if key != self.session.model_key():
+            return  # another model was chosen meanwhile
         model, device = loaded
         self.session.device_label = device
         self.session.model = model
@@ -164,7 +168,7 @@ class Actions:
         from napari_mid.workflow.detect import detect_well_steps
 
         session = self.session
-        plate = self._ready_plate()
+        plate = self._ready_plate(for_model=False)
         if plate is None or session.well is None:
             return
         well, key = session.well, session.image_key(session.well)
@@ -289,14 +293,17 @@ class Actions:
         if self.session.intensity is None:
             self.jobs.cancel("intensity", quiet=True)
 
-    def _ready_plate(self) -> Plate | None:
-        """The plate as the model knows it, or None after telling the user what is lacking."""
+    def _ready_plate(self, *, for_model: bool = True) -> Plate | None:
+        """The plate as the model knows it, or None after telling the user what is lacking.
+
+        Locating nuclei does not need the model: where it does not fit, the plate is given as it is.
+        """
         session = self.session
         if session.plate is None or session.well is None:
             session.tell("Open a plate first: drop its folder on the window, or press Open plate.", "warning")
             return None
         contract = session.contract
-        if contract is None:
+        if contract is None or (contract.plate is None and not for_model):
             return session.plate
         if contract.plate is None:
             session.tell(contract.problem, "error")
