@@ -106,6 +106,14 @@ def test_a_damaged_image_and_a_well_without_nuclei_lose_only_their_wells(
     assert wells.loc[["A01", "A04", "A05"], "score"].notna().all()
 
 
+def test_a_place_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], disc_plate: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    arguments = ["score", disc_plate, "--roles", "w1=nucleus", "w2=ros", "--model", model_folder, "--wells", "A01"]
+    assert str(tmp_path / "file") in failure(capsys, *arguments, "--out", tmp_path / "file" / "out")
+
+
 def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str], disc_plate: Path) -> None:
     for arguments in (["info"], ["no-such-command"], ["info", str(disc_plate), "--roles", "w1"]):
         with pytest.raises(SystemExit) as caught:

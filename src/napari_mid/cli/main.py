@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 1 on a `MidError`, 130 when stopped with Ctrl-C; wrong usage exits with 2.
+        0 on success, 1 on a `MidError` or a file that cannot be written, 130 when stopped with Ctrl-C; wrong usage exits with 2.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(arguments[0] if arguments else None)
@@ -41,11 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"napari-mid {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        sys.stderr.close()
+    except OSError as error:  # a folder that cannot be written, a full disk: the user's to mend, too
+        if options.debug or error.strerror is None:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        print(f"napari-mid {options.command}: {error.strerror}:{where}; give another place.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"napari-mid {options.command}: stopped; nothing half-written is left.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, such as head, has gone
-        sys.stderr.close()
     return 0
 
 
