@@ -15,7 +15,8 @@ from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.layout import WellLayout
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import CELL_COLUMNS, WellResult
-from napari_mid.plates.plate import Channel, Plate, Well
+from napari_mid.plates.field import Channel
+from napari_mid.plates.plate import Plate, Well
 from napari_mid.session import Session
 
 

@@ -59,7 +59,7 @@ def test_without_a_display_it_runs_again_on_a_virtual_one(monkeypatch: pytest.Mo
 
 
 def plate_of(**conditions: dict[str, object]) -> Plate:
-    from napari_mid.plates.plate import Channel, Field, Plane
+    from napari_mid.plates.field import Channel, Field, Plane
 
     channels = (Channel("Hoechst", "nucleus"),)
     wells = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_mid.images.layout import well_layout
-from napari_mid.plates.plate import Field
+from napari_mid.plates.field import Field
 
 
 def field(number: int, y_um: float | None, x_um: float | None, pixel_size_um: float | None = 0.5) -> Field:

@@ -9,9 +9,10 @@ import tifffile
 
 from napari_mid.errors import ChannelError, ImageReadError, WellError
 from napari_mid.plates import open_plate
+from napari_mid.plates.field import Plane
 from napari_mid.plates.formats import format_names, plate_formats
 from napari_mid.plates.pixels import read_plane
-from napari_mid.plates.plate import Plane, standard_plate_size, well_name, well_position
+from napari_mid.plates.well_names import standard_plate_size, well_name, well_position
 
 Write = Callable[..., Path]
 

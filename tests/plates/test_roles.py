@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from napari_mid.plates.plate import ROLES, Channel
+from napari_mid.plates.field import ROLES, Channel
 from napari_mid.plates.roles import ROLE_COLOURS, channel_colours, guess_role
 
 

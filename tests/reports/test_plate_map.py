@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_mid.plates.plate import Channel, Field, Plane, Plate, Well, well_name
+from napari_mid.plates.field import Channel, Field, Plane
+from napari_mid.plates.plate import Plate, Well
+from napari_mid.plates.well_names import well_name
 from napari_mid.reports.colours import MISSING, score_rgba
 from napari_mid.reports.plate_map import EMPTY_COLOUR, UNSCORED_COLOUR, plate_map_figure
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_mid.plates.plate import STANDARD_PLATES
+from napari_mid.plates.well_names import STANDARD_PLATES
 from napari_mid.simulation.cells import draw_field
 from napari_mid.simulation.plan import plan_plate
 from napari_mid.simulation.settings import SimulationSettings

@@ -72,7 +72,7 @@ def _has_index(folder: Path) -> bool:
 
 def _loose_images(path: Path) -> list[Path]:
     """The image itself, or the images of the folder, ``img10`` after ``img2``."""
-    from napari_mid.plates.formats._folder import is_image, natural_key
+    from napari_mid.plates.folder import is_image, natural_key
 
     if path.is_file():
         return [path] if is_image(path.name) else []

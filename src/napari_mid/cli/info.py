@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from napari_mid.cli.common import add_plate_options, opened_plate, print_facts, warn
 
 if TYPE_CHECKING:
-    from napari_mid.plates.plate import Channel, Plate, Well
+    from napari_mid.plates.field import Channel
+    from napari_mid.plates.plate import Plate, Well
 
 EXAMPLE = "napari-mid info Images/Index.idx.xml --json"
 

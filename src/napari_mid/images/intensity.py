@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.errors import ImageReadError
-from napari_mid.plates.plate import Field, Plate
+from napari_mid.images.fields import load_field_channel
+from napari_mid.plates.field import Field
+from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, Steps
 
 #: Percentiles of the pixels of the sampled fields that become 0 and 1 (mid.md, section 1).
@@ -69,7 +71,7 @@ def estimate_intensity_range(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> St
         yield Progress("measuring intensities", done, len(sampled), field.key)
         for channel in range(len(plate.channels)):
             try:
-                image = field.load_channel(channel)
+                image = load_field_channel(field, channel)
             except ImageReadError as error:
                 first_error = first_error or error
                 continue

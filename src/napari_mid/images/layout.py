@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.plates.plate import Field
+from napari_mid.plates.field import Field
 
 #: A well whose stage positions span more pixels than this is drawn as a grid: one damaged position would ask for all memory.
 MAX_CANVAS_PX = 1_000_000_000

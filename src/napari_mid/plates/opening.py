@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateMapError, PlateNotFoundError
+from napari_mid.plates.folder import is_image
 from napari_mid.plates.formats import file_names, format_names, plate_formats
-from napari_mid.plates.formats._folder import is_image
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.plate_map import PlateMap, read_plate_map
 

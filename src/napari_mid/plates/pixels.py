@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_mid.errors import ImageReadError
 
 if TYPE_CHECKING:
-    from napari_mid.plates.plate import Plane
+    from napari_mid.plates.field import Plane
 
 
 def read_plane(plane: Plane) -> NDArray[Any]:

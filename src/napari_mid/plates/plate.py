@@ -4,174 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_mid.errors import ChannelError, ImageReadError, WellError
-from napari_mid.plates.pixels import read_plane
+from napari_mid.errors import ChannelError, SettingsError, WellError
+from napari_mid.plates.field import AS_STORED, ROLES, Channel, Field, Plane, Reading
+from napari_mid.plates.flat_field import FlatField
+from napari_mid.plates.well_names import well_name, well_position
 
 if TYPE_CHECKING:
     from napari_mid.plates.plate_map import PlateMap
-
-ROLES = ("nucleus", "ros", "mmp", "dead", "er", "rna", "agp", "mito", "actin", "other")
-
-#: (rows, columns) of the standard formats, 6 to 1,536 wells.
-STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
-
-
-def well_name(row: int, column: int) -> str:
-    """The name of the well at 1-based `row` and `column`: ``(2, 3)`` is ``"B03"``, ``(27, 1)`` is ``"AA01"``."""
-    letters = chr(ord("A") + row - 1) if row <= 26 else "A" + chr(ord("A") + row - 27)
-    return f"{letters}{column:02d}"
-
-
-def well_position(name: str) -> tuple[int, int]:
-    """The 1-based (row, column) of a well: ``"a1"``, ``"A01"`` and ``"A001"`` are all ``(1, 1)``.
-
-    Raises
-    ------
-    WellError
-        If `name` is not a well of a plate of up to 32 x 48 wells.
-    """
-    match = re.fullmatch(r"(A?[A-Z])0*([1-9]\d?)", name.strip().upper())
-    if match is None:
-        raise WellError(f"{name!r} is not a well name; expected a row letter and a column number, such as B03.")
-    letters, column = match.group(1), int(match.group(2))
-    row = ord(letters) - ord("A") + 1 if len(letters) == 1 else 26 + ord(letters[1]) - ord("A") + 1
-    if row > 32 or column > 48:
-        raise WellError(f"{name!r} lies outside the largest plate of 32 rows (A-AF) and 48 columns.")
-    return row, column
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One stain or imaging mode of a plate.
-
-    Parameters
-    ----------
-    name
-        As the microscope spells it.
-    role
-        What it shows, one of `ROLES`.
-    wavelength_nm
-        Emission wavelength in nanometres, where the index tells.
-    excitation_nm
-        Excitation wavelength in nanometres, where the index tells.
-    """
-
-    name: str
-    role: str = "other"
-    wavelength_nm: float | None = None
-    excitation_nm: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """One two-dimensional image on disk.
-
-    Parameters
-    ----------
-    path
-        The file.
-    channel
-        Index into the plate's channels.
-    z, time
-        The microscope's own numbers of the focal plane and the time point.
-    page
-        Which page of a multi-page file.
-    """
-
-    path: Path
-    channel: int
-    z: int = 1
-    time: int = 1
-    page: int = 0
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of view; knows its files and reads them when asked.
-
-    Parameters
-    ----------
-    plate, well, number
-        The key; `number` is the microscope's own.
-    planes
-        Every image of the field that is on disk.
-    channels
-        The plate's channels, in order.
-    position_um
-        Stage position (y, x) of the centre in micrometres, y growing *downwards* as in the image, where known.
-    pixel_size_um
-        Edge of a pixel in micrometres, where known.
-    """
-
-    plate: str
-    well: str
-    number: int
-    planes: tuple[Plane, ...]
-    channels: tuple[Channel, ...]
-    position_um: tuple[float, float] | None = None
-    pixel_size_um: float | None = None
-
-    @property
-    def key(self) -> str:
-        """For messages: ``"B03 field 2"``."""
-        return f"{self.well} field {self.number}"
-
-    def planes_of(self, channel: int, *, time: int | None = None, z: int | None = None) -> tuple[Plane, ...]:
-        """The planes of `channel` at one time point (the first where None), sorted by z, or only the one at `z`."""
-        planes = [plane for plane in self.planes if plane.channel == channel]
-        if time is None:
-            time = min((plane.time for plane in self.planes), default=1)
-        planes = [plane for plane in planes if plane.time == time and (z is None or plane.z == z)]
-        return tuple(sorted(planes, key=lambda plane: plane.z))
-
-    def load_channel(self, channel: int, *, time: int | None = None, z: int | None = None) -> NDArray[Any]:
-        """Read one channel as (Y, X) in the type of the file; several focal planes become their maximum.
-
-        Raises
-        ------
-        ImageReadError
-            If the field has no image of that channel or a file cannot be read.
-        """
-        planes = self.planes_of(channel, time=time, z=z)
-        if not planes:
-            raise ImageReadError(f"{self.key} of plate {self.plate} has no image of channel {self.channels[channel].name}.")
-        image = read_plane(planes[0])
-        for plane in planes[1:]:
-            other = read_plane(plane)
-            if other.shape != image.shape:
-                raise ImageReadError(f"{plane.path.name} is {other.shape}, the other planes of {self.key} are {image.shape}.")
-            image = np.maximum(image, other)
-        return image
-
-    def load(self, channels: Sequence[int] | None = None, *, time: int | None = None, z: int | None = None) -> NDArray[Any]:
-        """Read the field as (C, Y, X).
-
-        Parameters
-        ----------
-        channels
-            Indices into the plate's channels, in the order wanted; all of them where None.
-        time, z
-            Time point (the first where None) and focal plane (the maximum of all where None).
-
-        Raises
-        ------
-        ImageReadError
-            If a channel is missing, a file cannot be read, or the channels differ in size.
-        """
-        wanted = range(len(self.channels)) if channels is None else channels
-        images = [self.load_channel(channel, time=time, z=z) for channel in wanted]
-        shapes = {image.shape for image in images}
-        if len(shapes) > 1:
-            raise ImageReadError(f"The channels of {self.key} of plate {self.plate} differ in size: {sorted(shapes)}.")
-        return np.stack(images)
 
 
 @dataclass(frozen=True)
@@ -236,6 +80,10 @@ class Plate:
         What a person should know, one sentence each.
     simulated
         Whether the images were drawn by `napari-mid simulate`; said wherever they are shown.
+    index_flat_fields
+        Sensitivity over the field by channel, as the index describes it; empty where it does not.
+    reading
+        Which time point and focal plane are read, and the flat-field correction; the fields have the same.
     """
 
     name: str
@@ -251,6 +99,8 @@ class Plate:
     warnings: tuple[str, ...] = ()
     plate_map: PlateMap | None = None
     simulated: bool = False
+    index_flat_fields: tuple[FlatField | None, ...] = ()
+    reading: Reading = AS_STORED
 
     def __getitem__(self, name: str) -> Well:
         """The well `name`, with this plate as its parent; ``"B3"`` equals ``"B03"``."""
@@ -319,13 +169,53 @@ class Plate:
 
     def _with_channels(self, channels: Iterable[Channel]) -> Plate:
         new = tuple(channels)
+        return dataclasses.replace(self._with_fields(channels=new), channels=new)
+
+    def _with_fields(self, **changes: Any) -> Plate:
         wells = {
             name: dataclasses.replace(
-                well, fields={number: dataclasses.replace(field, channels=new) for number, field in well.fields.items()}
+                well, fields={number: dataclasses.replace(field, **changes) for number, field in well.fields.items()}
             )
             for name, well in self.wells.items()
         }
-        return dataclasses.replace(self, channels=new, wells=wells)
+        return dataclasses.replace(self, wells=wells)
+
+    @property
+    def time_points(self) -> tuple[int, ...]:
+        """Numbers of the time points that any field has."""
+        return tuple(sorted({plane.time for plane in self._planes()}))
+
+    @property
+    def focal_planes(self) -> tuple[int, ...]:
+        """Numbers of the focal planes that any field has."""
+        return tuple(sorted({plane.z for plane in self._planes()}))
+
+    def _planes(self) -> Iterator[Plane]:
+        return (plane for well in self.wells.values() for field in well.fields.values() for plane in field.planes)
+
+    def with_reading(self, reading: Reading) -> Plate:
+        """The same plate, read at another time point or focal plane or with another flat-field correction.
+
+        With ``flat_field="index"`` and no profiles, those of the index are taken.
+
+        Raises
+        ------
+        SettingsError
+            If the plate has no such time point or focal plane, or its index no flat-field profiles.
+        """
+        for what, wanted, there in (
+            ("time point", reading.time, self.time_points),
+            ("focal plane", reading.z, self.focal_planes),
+        ):
+            if wanted is not None and wanted not in there:
+                raise SettingsError(f"Plate {self.name} has no {what} {wanted}; it has {', '.join(map(str, there)) or 'none'}.")
+        if reading.flat_field == "index" and not reading.flat_fields:
+            if not any(self.index_flat_fields):
+                raise SettingsError(
+                    f"The index of plate {self.name} has no flat-field profiles; choose the flat-field estimated or off."
+                )
+            reading = dataclasses.replace(reading, flat_fields=self.index_flat_fields)
+        return dataclasses.replace(self._with_fields(reading=reading), reading=reading)
 
     def with_plate_map(self, plate_map: PlateMap) -> Plate:
         """The same plate with `plate_map` joined to its wells; wells the map does not know keep an empty condition."""
@@ -372,14 +262,3 @@ class Plate:
             return {self[ends[0]].name}
         (top, left), (bottom, right) = (well_position(end) for end in ends)
         return {name for name, well in self.wells.items() if top <= well.row <= bottom and left <= well.column <= right}
-
-
-def standard_plate_size(positions: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """(rows, columns) of the smallest standard plate, 6 to 1,536 wells, that holds all 1-based `positions`."""
-    positions = list(positions)
-    last_row = max((row for row, _ in positions), default=1)
-    last_column = max((column for _, column in positions), default=1)
-    for rows, columns in STANDARD_PLATES:
-        if last_row <= rows and last_column <= columns:
-            return rows, columns
-    raise WellError(f"Row {last_row}, column {last_column} lies outside the largest plate of 32 x 48 wells.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_mid.errors import PlateMapError, WellError
 from napari_mid.plates._tables import Table, read_table
-from napari_mid.plates.plate import well_name, well_position
+from napari_mid.plates.well_names import well_name, well_position
 
 #: Roles of wells that are understood.
 WELL_ROLES = ("negative_control", "positive_control", "sample", "empty")

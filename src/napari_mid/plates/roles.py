@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from napari_mid.plates.plate import Channel
+from napari_mid.plates.field import Channel
 
 #: Colour of each role as ``#rrggbb``; no two are the same.
 ROLE_COLOURS: dict[str, str] = {

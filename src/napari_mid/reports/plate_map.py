@@ -11,7 +11,8 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from napari_mid.plates.plate import Plate, well_name
+from napari_mid.plates.plate import Plate
+from napari_mid.plates.well_names import well_name
 from napari_mid.reports.caption import RESEARCH_ONLY
 from napari_mid.reports.colours import MISSING, SCORE_COLOURS, SCORE_LIMITS, lightness, rgb_to_hex, score_rgba
 from napari_mid.reports.page import CAUTION, FONT_SIZE, MARGIN_IN, QUIET, TITLE_SIZE, Page, font, line_height_in, text_width_in

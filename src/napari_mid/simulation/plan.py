@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_mid.plates.plate import STANDARD_PLATES, well_name
+from napari_mid.plates.well_names import STANDARD_PLATES, well_name
 from napari_mid.simulation.phenotypes import POSITIVE_CONTROL, VEHICLE, Compound, catalogue_compound
 
 #: Doses of a series in micromolar, highest first.

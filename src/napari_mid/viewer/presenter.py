@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_mid.images.well_images import WellImages
-from napari_mid.plates.plate import Channel, Plate
+from napari_mid.plates.field import Channel
+from napari_mid.plates.plate import Plate
 from napari_mid.plates.roles import channel_colours
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text

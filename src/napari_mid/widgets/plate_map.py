@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_mid.plates.plate import well_name
+from napari_mid.plates.well_names import well_name
 from napari_mid.reports.caption import cells_text, condition_text, score_text
 from napari_mid.session import Session
 from napari_mid.widgets.parts import listen

@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mid.plates.plate import ROLES, Plate
+from napari_mid.plates.field import ROLES
+from napari_mid.plates.plate import Plate
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.keys import bind_keys

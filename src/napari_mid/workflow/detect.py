@@ -14,9 +14,11 @@ from napari_mid.cells.device import AUTO, pick_device
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import ImageReadError
+from napari_mid.images.fields import load_field_channel
 from napari_mid.images.well_images import WellImages
+from napari_mid.plates.field import Plane
 from napari_mid.plates.pixels import read_plane
-from napari_mid.plates.plate import Plane, Plate, Well
+from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ def detect_well_steps(
         if images is not None and number not in images.fields:
             continue
         try:
-            image = field.load_channel(channel) if images is None else images.fields[number][channel]
+            image = load_field_channel(field, channel) if images is None else images.fields[number][channel]
         except ImageReadError as error:
             unread.append(str(error))
             continue
@@ -158,7 +160,7 @@ def detect_plate_steps(
             nuclei = {}
         done += len(well.fields)
         for number, located in nuclei.items():
-            file = well.fields[number].planes_of(channel)[0].path.name
+            file = well.fields[number].planes_of(channel)[0].name
             found.append(FieldNuclei(plate.name, well.name, number, file, located))
     if not found:
         reason = warnings[0] if warnings else "its wells have no fields."

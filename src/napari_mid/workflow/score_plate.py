@@ -156,6 +156,7 @@ def run_record(
             "scoring": dataclasses.asdict(settings),
             "detection": dataclasses.asdict(detection),
             "roles": {channel.name: channel.role for channel in fit(plate, model).plate.channels},
+            "reading": plate.reading.facts(),
             "slice_px": model.config.slice_px,
             "normalisation": model.config.normalisation,
             "threshold": model.config.threshold,

@@ -19,13 +19,15 @@ from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.cells.slices import slice_batches, touches_border
 from napari_mid.errors import ImageReadError, WellError
+from napari_mid.images.fields import load_field
 from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import CELL_COLUMNS, NO_CELLS, WellResult
 from napari_mid.inference.scoring import call_of, score_bag
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
-from napari_mid.plates.plate import Field, Plate, Well
+from napari_mid.plates.field import Field
+from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps, finish
 from napari_mid.workflow.contract import PlateFit, fit
 
@@ -114,6 +116,7 @@ def score_well_steps(
             "intensity_high": [intensity.high[channel] for channel in fitted.channels],
             "channels": [plate.channels[channel].name for channel in fitted.channels],
             "slice_px": model.config.slice_px,
+            "reading": plate.reading.facts(),
             "normalisation": model.config.normalisation,
         },
         device=device_label(place),
@@ -220,9 +223,9 @@ def _planes(field: Field, fitted: PlateFit, images: WellImages | None) -> tuple[
         pixels = images.fields[field.number]
         return pixels[list(fitted.channels)], pixels[fitted.nucleus]
     if fitted.nucleus in fitted.channels:
-        pixels = field.load(fitted.channels)
+        pixels = load_field(field, fitted.channels)
         return pixels, pixels[fitted.channels.index(fitted.nucleus)]
-    pixels = field.load([*fitted.channels, fitted.nucleus])
+    pixels = load_field(field, [*fitted.channels, fitted.nucleus])
     return pixels[:-1], pixels[-1]
 
 

@@ -17,6 +17,7 @@ from napari_mid.cells.settings import DetectionSettings
 from napari_mid.cells.slices import slice_batches
 from napari_mid.errors import ImageReadError, TrainingError
 from napari_mid.evaluation.metrics import classification_metrics
+from napari_mid.images.fields import load_field
 from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
 from napari_mid.inference.scoring import score_bag
 from napari_mid.inference.settings import ScoringSettings
@@ -228,7 +229,7 @@ def _cut_well(
     found = [torch.empty((0, len(wanted), size, size), dtype=torch.float16)]
     for number, field in sorted(well.fields.items()):
         try:
-            pixels = field.load([*wanted, nucleus])
+            pixels = load_field(field, [*wanted, nucleus])
         except ImageReadError as error:
             warnings.append(str(error))
             continue

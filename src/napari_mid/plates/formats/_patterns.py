@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from napari_mid.errors import PlateFormatError, WellError
-from napari_mid.plates.formats._folder import is_image
-from napari_mid.plates.plate import well_name, well_position
+from napari_mid.plates.folder import is_image
+from napari_mid.plates.well_names import well_name, well_position
 
 
 @dataclass(frozen=True)

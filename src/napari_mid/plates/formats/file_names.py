@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateNotFoundError
-from napari_mid.plates.formats._folder import examples, is_image, natural_key
+from napari_mid.plates.field import Channel, Field, Plane
+from napari_mid.plates.folder import examples, is_image, natural_key
 from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, user_pattern
-from napari_mid.plates.plate import Channel, Field, Plane, Plate, Well, standard_plate_size, well_position
+from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import guess_role
+from napari_mid.plates.well_names import standard_plate_size, well_position
 
 NAME = "File names"
 LAST_RESORT = True

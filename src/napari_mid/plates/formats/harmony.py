@@ -10,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
-from napari_mid.plates.formats._folder import IndexFolder, examples
+from napari_mid.plates.field import Channel, Field, Plane
+from napari_mid.plates.folder import IndexFolder, examples
 from napari_mid.plates.formats._harmony_index import ROOT, HarmonyIndex, Record, read_index
-from napari_mid.plates.plate import Channel, Field, Plane, Plate, Well, standard_plate_size, well_name
+from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import guess_role
+from napari_mid.plates.well_names import standard_plate_size, well_name
 
 NAME = "Harmony"
 

@@ -1,0 +1,63 @@
+"""The pixels of a field as every later step sees them: the chosen time point and focal plane, flat-field corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mid.plates.field import Field
+from napari_mid.plates.flat_field import FlatField
+
+
+def load_field(field: Field, channels: Sequence[int] | None = None) -> NDArray[Any]:
+    """Read `field` as (C, Y, X) in the type of the files, with the flat-field correction of its `reading`.
+
+    Parameters
+    ----------
+    field
+        What to read.
+    channels
+        Indices into the plate's channels, in the order wanted; all of them where None.
+
+    Raises
+    ------
+    ImageReadError
+        If a channel is missing, a file cannot be read, or the channels differ in size.
+    """
+    wanted = range(len(field.channels)) if channels is None else channels
+    return field.stack([load_field_channel(field, channel) for channel in wanted])
+
+
+def load_field_channel(field: Field, channel: int, level: int = 0) -> NDArray[Any]:
+    """Like `load_field`, one channel (Y, X), at one of the resolutions in `Plane.factors`.
+
+    Raises
+    ------
+    ImageReadError
+        If the field has no such image or a file cannot be read.
+    """
+    image = field.load_channel(channel, level=level)
+    flat_fields = field.reading.flat_fields
+    flat_field = flat_fields[channel] if flat_fields else None
+    return image if flat_field is None else correct(image, flat_field)
+
+
+def correct(image: NDArray[Any], flat_field: FlatField) -> NDArray[Any]:
+    """Divide `image` (Y, X) by the sensitivity over the field; whole numbers are rounded and stay in the range of their type."""
+    corrected: NDArray[Any] = image * _gain(flat_field, (image.shape[0], image.shape[1]))
+    if not np.issubdtype(image.dtype, np.integer):
+        return corrected.astype(image.dtype, copy=False)
+    np.rint(corrected, out=corrected)
+    # a saturated pixel must not come out as a dark one
+    np.minimum(corrected, np.iinfo(image.dtype).max, out=corrected)
+    return corrected.astype(image.dtype)
+
+
+@lru_cache(maxsize=32)
+def _gain(flat_field: FlatField, shape: tuple[int, int]) -> NDArray[np.float32]:
+    gain: NDArray[np.float32] = np.reciprocal(flat_field.profile(shape))
+    return gain

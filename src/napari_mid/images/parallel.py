@@ -1,0 +1,39 @@
+"""Reading several images at once: decoding releases Python's lock, and disks and servers answer better when asked together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+#: Images read at once. A server far away answers eight requests in nearly the time of one, whatever the number of cores.
+AT_ONCE = max(4, min(8, os.cpu_count() or 1))
+
+
+def in_parallel(read: Callable[[K], T], keys: Iterable[K], at_once: int = AT_ONCE) -> Iterator[tuple[K, Future[T]]]:
+    """Call `read` for each of `keys` in threads; yields (key, finished future) in the order of `keys`.
+
+    At most twice `at_once` results wait to be fetched, so that memory stays bounded. Closing the generator drops what has not
+    started.
+    """
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="napari-mid read")
+    waiting: list[tuple[K, Future[T]]] = []
+    remaining = iter(keys)
+    try:
+        while True:
+            while len(waiting) < 2 * at_once:
+                key = next(remaining, None)
+                if key is None:
+                    break
+                waiting.append((key, pool.submit(read, key)))
+            if not waiting:
+                return
+            key, future = waiting.pop(0)
+            future.exception()  # waits
+            yield key, future
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
