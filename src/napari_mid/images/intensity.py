@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_mid.errors import ImageReadError
 from napari_mid.images.fields import load_field_channel
+from napari_mid.images.parallel import in_parallel
 from napari_mid.plates.field import Field
 from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, Steps
@@ -21,6 +24,8 @@ PERCENTILES = (0.05, 99.99)
 SAMPLED_FIELDS = 48
 #: Pixels kept of each field where the type of the image has too many values for a histogram.
 SAMPLED_PIXELS = 100_000
+#: What this step is called where its progress is shown.
+STEP = "measuring intensities"
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class IntensityRange:
     Parameters
     ----------
     low, high
-        Raw intensities, in the order of the plate's channels; high > low.
+        Raw intensities, in the order of the plate's channels; high > low. NaN for a channel without a readable image.
     fields
         Keys of the fields it was estimated from.
     """
@@ -39,9 +44,25 @@ class IntensityRange:
     high: tuple[float, ...]
     fields: tuple[str, ...] = ()
 
+    def is_known(self, channel: int) -> bool:
+        """Whether the channel had a readable image in any sampled field."""
+        return math.isfinite(self.low[channel])
+
     def limits(self, channel: int) -> tuple[float, float]:
-        """(low, high) of one channel."""
+        """(low, high) of one channel.
+
+        Raises
+        ------
+        ImageReadError
+            If the channel had no readable image in any sampled field.
+        """
+        if not self.is_known(channel):
+            raise ImageReadError(f"Channel {channel + 1} has no readable image in any of the {len(self.fields)} sampled fields.")
         return self.low[channel], self.high[channel]
+
+    def by_name(self, plate: Plate) -> dict[str, list[float]]:
+        """``{"Hoechst": [low, high]}`` for the channels of `plate` that have a range, for the run record."""
+        return {channel.name: list(self.limits(index)) for index, channel in enumerate(plate.channels) if self.is_known(index)}
 
 
 def sample_fields(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> list[Field]:
@@ -55,36 +76,35 @@ def sample_fields(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> list[Field]:
 def estimate_intensity_range(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> Steps[IntensityRange]:
     """Estimate the intensity range of every channel of `plate` from a sample of its fields.
 
-    Fields that cannot be read are passed over.
+    Fields that cannot be read are passed over; a channel without a readable image in any of them has no range.
 
     Raises
     ------
     ImageReadError
-        If a channel has no readable image in any sampled field.
+        If no channel has a readable image in any sampled field.
     """
     sampled = sample_fields(plate, n_fields)
     pixels: list[list[NDArray[Any]]] = [[] for _ in plate.channels]
     histograms: list[NDArray[np.int64] | None] = [None for _ in plate.channels]
     used: list[str] = []
     first_error: ImageReadError | None = None
-    for done, field in enumerate(sampled):
-        yield Progress("measuring intensities", done, len(sampled), field.key)
-        for channel in range(len(plate.channels)):
+    wanted = [(number, channel) for number in range(len(sampled)) for channel in range(len(plate.channels))]
+    yield Progress(STEP, 0, len(wanted))
+    with closing(in_parallel(lambda key: load_field_channel(sampled[key[0]], key[1]), wanted)) as reading:
+        for done, ((number, channel), image) in enumerate(reading, start=1):
+            field = sampled[number]
             try:
-                image = load_field_channel(field, channel)
+                _add(image.result(), channel, histograms, pixels)
             except ImageReadError as error:
                 first_error = first_error or error
-                continue
-            _add(image, channel, histograms, pixels)
-            if not used or used[-1] != field.key:
-                used.append(field.key)
-    yield Progress("measuring intensities", len(sampled), len(sampled))
-    ranges = []
-    for channel, (histogram, values) in enumerate(zip(histograms, pixels, strict=True)):
-        if histogram is None and not values:
-            reason = str(first_error) if first_error else "the plate has no images."
-            raise ImageReadError(f"Channel {plate.channels[channel].name} has no readable image: {reason}")
-        ranges.append(_range(histogram, values))
+            else:
+                if not used or used[-1] != field.key:
+                    used.append(field.key)
+            yield Progress(STEP, done, len(wanted), field.key)
+    if not used:
+        reason = str(first_error) if first_error else "it has no images."
+        raise ImageReadError(f"No image of plate {plate.name} can be read: {reason}")
+    ranges = [_range(histogram, values) for histogram, values in zip(histograms, pixels, strict=True)]
     return IntensityRange(tuple(low for low, _ in ranges), tuple(high for _, high in ranges), tuple(used))
 
 
@@ -100,6 +120,8 @@ def _add(image: NDArray[Any], channel: int, histograms: list[NDArray[np.int64] |
 
 
 def _range(histogram: NDArray[np.int64] | None, values: Sequence[NDArray[Any]]) -> tuple[float, float]:
+    if histogram is None and not values:
+        return math.nan, math.nan
     if histogram is not None:
         cumulative = np.cumsum(histogram)
         low, high = (float(np.searchsorted(cumulative, percentile / 100 * cumulative[-1])) for percentile in PERCENTILES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 AT_ONCE = max(4, min(8, os.cpu_count() or 1))
 
 
-def in_parallel(read: Callable[[K], T], keys: Iterable[K], at_once: int = AT_ONCE) -> Iterator[tuple[K, Future[T]]]:
+def in_parallel(read: Callable[[K], T], keys: Iterable[K], at_once: int = AT_ONCE) -> Generator[tuple[K, Future[T]], None, None]:
     """Call `read` for each of `keys` in threads; yields (key, finished future) in the order of `keys`.
 
     At most twice `at_once` results wait to be fetched, so that memory stays bounded. Closing the generator drops what has not

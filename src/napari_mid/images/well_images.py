@@ -1,18 +1,27 @@
-"""The pixels of one well, read field by field."""
+"""The pixels of one well, its fields and channels read in parallel."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.errors import ImageReadError
+from napari_mid.images.fields import coarse_level, load_field_channel
 from napari_mid.images.layout import WellLayout, well_layout
+from napari_mid.images.parallel import in_parallel
+from napari_mid.plates.field import Field
 from napari_mid.plates.plate import Well
 from napari_mid.progress import Progress, Steps
+
+#: Longer side in pixels that the fields of a preview have at least; a smaller stored resolution would show no cells.
+PREVIEW_PX = 128
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,11 @@ class WellImages:
     layout
         Where the fields lie in the well.
     warnings
-        A sentence for each field that could not be read; such a field is not in `fields`.
+        A sentence for each field that could not be read, which is not in `fields`, and for each channel that fields lack.
+    absent
+        Field number to the channels of which it has no image; they are 0 in `fields`.
+    factor
+        How much coarser these pixels are than those of the files; more than 1 for a preview.
     """
 
     plate: str
@@ -36,9 +49,34 @@ class WellImages:
     fields: Mapping[int, NDArray[Any]]
     layout: WellLayout
     warnings: tuple[str, ...] = ()
+    absent: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    factor: float = 1.0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the pixels take."""
+        return sum(image.nbytes for image in self.fields.values())
+
+    def pixels(self, number: int, channels: list[int]) -> NDArray[Any]:
+        """Some channels (C, Y, X) of the field `number`.
+
+        Raises
+        ------
+        ImageReadError
+            If the field could not be read, or has no image of one of the channels.
+        """
+        if number not in self.fields:
+            raise ImageReadError(f"{self.well} field {number} of plate {self.plate} could not be read.")
+        if not self.absent.get(number, frozenset()).isdisjoint(channels):
+            raise ImageReadError(f"{self.well} field {number} of plate {self.plate} lacks a channel that is needed.")
+        found: NDArray[Any] = self.fields[number][channels]
+        return found
 
     def mosaic(self, channel: int) -> NDArray[Any]:
-        """Channel `channel` of all fields in place, (Y, X); gaps are 0."""
+        """Channel `channel` of all fields in place, (Y, X); gaps are 0. The pixels of a well of one field are not copied."""
+        if len(self.fields) == 1:
+            alone: NDArray[Any] = next(iter(self.fields.values()))[channel]
+            return alone
         canvas = np.zeros(self.layout.shape, dtype=np.result_type(*(image.dtype for image in self.fields.values())))
         for number in sorted(self.fields):
             top, left = self.layout.origins[number]
@@ -48,24 +86,101 @@ class WellImages:
 
 
 def load_well(well: Well) -> Steps[WellImages]:
-    """Read all fields of `well`; a field that cannot be read is left out with a warning.
+    """Read all fields of `well`, several images at once.
+
+    A field of which a file cannot be read is left out with a warning; a channel of which a field has no image is 0 there.
 
     Raises
     ------
     ImageReadError
         If no field can be read.
     """
+    wanted = [(number, channel) for number in sorted(well.fields) for channel in _present(well.fields[number])]
+    found: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
+    problems: dict[int, str] = {
+        number: f"{one.key} of plate {one.plate} has no image on disk." for number, one in well.fields.items() if not one.planes
+    }
+    yield Progress("reading images", 0, len(wanted), well.name)
+    with closing(in_parallel(lambda key: load_field_channel(well.fields[key[0]], key[1]), wanted)) as reading:
+        for done, ((number, channel), image) in enumerate(reading, start=1):
+            try:
+                found[number][channel] = image.result()
+            except ImageReadError as error:
+                problems.setdefault(number, str(error))
+            yield Progress("reading images", done, len(wanted), well.fields[number].key)
     fields: dict[int, NDArray[Any]] = {}
-    warnings: list[str] = []
-    for done, (number, field) in enumerate(sorted(well.fields.items())):
-        yield Progress("reading images", done, len(well.fields), field.key)
+    for number in sorted(set(found) - set(problems)):
         try:
-            fields[number] = field.load()
+            fields[number] = _stacked(well.fields[number], found.pop(number))
         except ImageReadError as error:
-            warnings.append(str(error))
+            problems[number] = str(error)
     if not fields:
-        reason = warnings[0] if warnings else "it has no fields."
+        reason = problems[min(problems)] if problems else "it has no fields."
         raise ImageReadError(f"No field of well {well.name} of plate {well.plate} can be read: {reason}")
+    absent = _absent(well, fields)
     shapes = {number: (image.shape[1], image.shape[2]) for number, image in fields.items()}
-    yield Progress("reading images", len(well.fields), len(well.fields), well.name)
-    return WellImages(well.plate, well.name, fields, well_layout(well.fields, shapes), tuple(warnings))
+    warnings = (*(problems[number] for number in sorted(problems)), *_absent_warnings(well, absent))
+    return WellImages(well.plate, well.name, fields, well_layout(well.fields, shapes), warnings, absent)
+
+
+def preview_well(well: Well) -> WellImages | None:
+    """The well at a coarse resolution, quickly, where the plate stores one (a pyramid); else None.
+
+    Where a field cannot be previewed there is none either: the full images, which follow, say what is wrong.
+    """
+    first = next((one for one in well.fields.values() if one.planes), None)
+    if first is None or len(first.planes[0].factors) == 1:
+        return None
+    wanted = [(number, channel) for number in sorted(well.fields) for channel in _present(well.fields[number])]
+    found: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
+    try:
+        level = coarse_level(first, _present(first)[0], PREVIEW_PX)
+        if level == 0:
+            return None
+        with closing(in_parallel(lambda key: load_field_channel(well.fields[key[0]], key[1], level), wanted)) as reading:
+            for (number, channel), image in reading:
+                found[number][channel] = image.result()
+        fields = {number: _stacked(well.fields[number], images) for number, images in found.items()}
+    except ImageReadError:
+        return None
+    if not fields:
+        return None
+    factor = first.planes[0].factors[level]
+    shapes = {number: (image.shape[1], image.shape[2]) for number, image in fields.items()}
+    full = well_layout(well.fields, {number: (round(y * factor), round(x * factor)) for number, (y, x) in shapes.items()})
+    origins = {number: (math.floor(top / factor), math.floor(left / factor)) for number, (top, left) in full.origins.items()}
+    layout = WellLayout(origins, shapes, full.from_stage)
+    return WellImages(well.plate, well.name, fields, layout, (), _absent(well, fields), factor)
+
+
+def _present(one: Field) -> list[int]:
+    return [channel for channel in range(len(one.channels)) if one.planes_of(channel)]
+
+
+def _stacked(one: Field, images: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+    """The channels of a field as (C, Y, X); those it has no image of are 0."""
+    present = one.stack([images[channel] for channel in sorted(images)])
+    if len(images) == len(one.channels):
+        return present
+    stacked = np.zeros((len(one.channels), *present.shape[1:]), dtype=present.dtype)
+    stacked[sorted(images)] = present
+    return stacked
+
+
+def _absent(well: Well, fields: Mapping[int, NDArray[Any]]) -> dict[int, frozenset[int]]:
+    lacking = {number: frozenset(range(len(image))) - set(_present(well.fields[number])) for number, image in fields.items()}
+    return {number: channels for number, channels in lacking.items() if channels}
+
+
+def _absent_warnings(well: Well, absent: Mapping[int, frozenset[int]]) -> list[str]:
+    """One sentence for each channel, however many fields lack it."""
+    lacking: dict[int, list[int]] = defaultdict(list)
+    for number, channels in absent.items():
+        for channel in channels:
+            lacking[channel].append(number)
+    names = next(iter(well.fields.values())).channels
+    return [
+        f"{well.name} of plate {well.plate} has no image of channel {names[channel].name} in "
+        + (f"field {numbers[0]}." if len(numbers) == 1 else f"{len(numbers)} of its fields.")
+        for channel, numbers in sorted(lacking.items())
+    ]

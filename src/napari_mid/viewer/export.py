@@ -159,9 +159,7 @@ def export_tables(session: Session, folder: Path) -> Path:
     detection = session.detection or model_detection(model)
     run = run_record(contract.plate, model, ScoringSettings(), detection, session.device, seconds)
     if session.intensity is not None:
-        run["intensity_range"] = {
-            channel.name: list(session.intensity.limits(index)) for index, channel in enumerate(plate.channels)
-        }
+        run["intensity_range"] = session.intensity.by_name(plate)
     ordered = [session.results[name] for name in plate.wells if name in session.results]
     write_results(PlateResult(contract.plate, tuple(ordered), {}, run), Path(folder))
     return Path(folder)

@@ -115,7 +115,7 @@ def detect_well_steps(
         if images is not None and number not in images.fields:
             continue
         try:
-            image = load_field_channel(field, channel) if images is None else images.fields[number][channel]
+            image = load_field_channel(field, channel) if images is None else images.pixels(number, [channel])[0]
         except ImageReadError as error:
             unread.append(str(error))
             continue

@@ -92,7 +92,7 @@ def score_plate_steps(
     yield Progress("scoring wells", len(wells), len(wells))
     seconds["total"] = time.perf_counter() - start
     run = run_record(plate, model, settings or ScoringSettings(), detection or model_detection(model), device, seconds)
-    run["intensity_range"] = {channel.name: list(intensity.limits(index)) for index, channel in enumerate(plate.channels)}
+    run["intensity_range"] = intensity.by_name(plate)
     return PlateResult(plate, tuple(results), failed, run)
 
 

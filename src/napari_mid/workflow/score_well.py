@@ -193,8 +193,7 @@ def _encode_well(
         else:
             continue
         tables.append(_table(fitted.plate.name, found, model.config.slice_px, planes.shape))
-        low = [intensity.low[channel] for channel in fitted.channels]
-        high = [intensity.high[channel] for channel in fitted.channels]
+        low, high = zip(*(intensity.limits(channel) for channel in fitted.channels), strict=True)
         on_device = torch.from_numpy(planes).to(place)
         batches = slice_batches(
             on_device, found.centroids, model.config.slice_px, low, high, model.config.normalisation, settings.batch_size
@@ -218,10 +217,8 @@ def _encode_well(
 def _planes(field: Field, fitted: PlateFit, images: WellImages | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """The model's channels (C, Y, X) and the nucleus channel (Y, X) of `field`."""
     if images is not None and images.well == field.well:
-        if field.number not in images.fields:
-            raise ImageReadError(f"{field.key} of plate {field.plate} could not be read.")
-        pixels = images.fields[field.number]
-        return pixels[list(fitted.channels)], pixels[fitted.nucleus]
+        pixels = images.pixels(field.number, [*fitted.channels, fitted.nucleus])
+        return pixels[:-1], pixels[-1]
     if fitted.nucleus in fitted.channels:
         pixels = load_field(field, fitted.channels)
         return pixels, pixels[fitted.channels.index(fitted.nucleus)]

@@ -223,8 +223,7 @@ def _cut_well(
     """The slices (N, C, S, S) float16 of one well; a field that cannot be read is left out with a warning."""
     wanted = [plate.channel_index(channel.name) for channel in model_channels]
     nucleus = plate.role_index("nucleus")
-    low = [intensity.low[i] for i in wanted]
-    high = [intensity.high[i] for i in wanted]
+    low, high = zip(*(intensity.limits(channel) for channel in wanted), strict=True)
     size = settings.slice_size
     found = [torch.empty((0, len(wanted), size, size), dtype=torch.float16)]
     for number, field in sorted(well.fields.items()):
