@@ -46,14 +46,36 @@ def load_field_channel(field: Field, channel: int, level: int = 0) -> NDArray[An
     return image if flat_field is None else correct(image, flat_field)
 
 
+def coarse_level(field: Field, channel: int, edge_px: int) -> int:
+    """The coarsest stored resolution of `channel` whose longer side has at least `edge_px` pixels; 0 where none is stored.
+
+    Only the coarser ones are read to find out, which together are at most a third of the full image.
+
+    Raises
+    ------
+    ImageReadError
+        If one of them cannot be read.
+    """
+    plane = field.planes_of(channel)[0]
+    for level in range(len(plane.factors) - 1, 0, -1):
+        if max(plane.read(level).shape) >= edge_px:
+            return level
+    return 0
+
+
 def correct(image: NDArray[Any], flat_field: FlatField) -> NDArray[Any]:
-    """Divide `image` (Y, X) by the sensitivity over the field; whole numbers are rounded and stay in the range of their type."""
-    corrected: NDArray[Any] = image * _gain(flat_field, (image.shape[0], image.shape[1]))
+    """Divide what lies above the camera's offset in `image` (Y, X) by the sensitivity over the field.
+
+    Whole numbers are rounded and stay in the range of their type.
+    """
+    gain = _gain(flat_field, (image.shape[0], image.shape[1]))
+    offset = np.float32(flat_field.offset)
+    corrected: NDArray[Any] = image * gain if offset == 0 else (image - offset) * gain + offset
     if not np.issubdtype(image.dtype, np.integer):
         return corrected.astype(image.dtype, copy=False)
     np.rint(corrected, out=corrected)
-    # a saturated pixel must not come out as a dark one
-    np.minimum(corrected, np.iinfo(image.dtype).max, out=corrected)
+    # a saturated pixel must not come out as a dark one, nor one below the offset as a bright one
+    np.clip(corrected, np.iinfo(image.dtype).min, np.iinfo(image.dtype).max, out=corrected)
     return corrected.astype(image.dtype)
 
 
