@@ -48,8 +48,8 @@ def _usage(message: str) -> int:
     return 2
 
 
-def opened_plate(path: Path, options: argparse.Namespace) -> Plate:
-    """Open the plate at `path` with the roles, file pattern and plate map of `options`."""
+def opened_plate(path: Path | str, options: argparse.Namespace) -> Plate:
+    """Open the plate at `path`, which may be a URL, with the roles, file pattern and plate map of `options`."""
     from napari_mid.plates import open_plate
 
     return open_plate(path, roles=roles_from(options), pattern=options.pattern, plate_map=getattr(options, "plate_map", None))

@@ -10,6 +10,7 @@ from napari_mid.cells.device import AUTO
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
 from napari_mid.errors import ChannelError, PlateFormatError, PlateNotFoundError, WellError
+from napari_mid.plates.urls import is_url, path_or_url
 from napari_mid.settings import add_options, from_options
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ EXAMPLE = "napari-mid detect Images/ --nucleus-channel DAPI --wells A01-B06 --ou
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``detect``."""
     parser.add_argument(
-        "images", type=Path, metavar="PLATE_OR_IMAGES", help="plate folder or index file, one image, or a folder of loose images"
+        "images",
+        type=path_or_url,
+        metavar="PLATE_OR_IMAGES",
+        help="plate folder, index file or URL, one image, or a folder of loose images",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file, a row per nucleus")
     parser.add_argument("--channel", metavar="NAME", help="channel of the plate to look in; the nucleus channel where not given")
@@ -51,6 +55,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _plate(options: argparse.Namespace) -> Plate | None:
     """The plate that was given, or None for loose images."""
+    if is_url(options.images):
+        plate = opened_plate(options.images, options)
+        warn(plate.warnings)
+        return plate
     if _loose_images(options.images) == [options.images]:
         return None
     try:

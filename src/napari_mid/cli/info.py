@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mid.cli.common import add_plate_options, opened_plate, print_facts, warn
+from napari_mid.plates.urls import path_or_url
 
 if TYPE_CHECKING:
     from napari_mid.plates.field import Channel
@@ -21,7 +21,7 @@ SHOWN = 6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``info``."""
-    parser.add_argument("plate", type=Path, metavar="PLATE", help="folder or index file of the plate")
+    parser.add_argument("plate", type=path_or_url, metavar="PLATE", help="folder, index file or URL of the plate")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     add_plate_options(parser)
 

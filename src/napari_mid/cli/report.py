@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
 from napari_mid.inference.settings import ScoringSettings
+from napari_mid.plates.urls import path_or_url
 from napari_mid.reports.settings import ReportSettings
 from napari_mid.settings import add_options, from_options
 
@@ -15,7 +16,7 @@ EXAMPLE = "napari-mid report Images/ --model herg_model --wells B02,B03 --plate-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``report``."""
-    parser.add_argument("plate", type=Path, help="plate folder or index file")
+    parser.add_argument("plate", type=path_or_url, help="plate folder, index file or URL")
     parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' is the bundled demo model")
     parser.add_argument("--wells", required=True, help="wells to report: A01,B02 or A-D or A01-B06")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html, the figures and wells.csv")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
 from napari_mid.inference.settings import ScoringSettings
+from napari_mid.plates.urls import path_or_url
 from napari_mid.settings import add_options, from_options
 
 EXAMPLE = "napari-mid score Images/ --model herg_model --plate-map plate_map.csv --out results"
@@ -14,7 +15,7 @@ EXAMPLE = "napari-mid score Images/ --model herg_model --plate-map plate_map.csv
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``score``."""
-    parser.add_argument("plate", type=Path, help="plate folder or index file")
+    parser.add_argument("plate", type=path_or_url, help="plate folder, index file or URL")
     parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' is the bundled demo model")
     parser.add_argument("--out", type=Path, required=True, help="folder for wells.csv, cells.parquet and run.json")
     parser.add_argument("--wells", help="wells to score: A01,B02 or A-D or A01-B06; all where not given")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
+from napari_mid.plates.urls import path_or_url
 from napari_mid.settings import add_options, from_options
 from napari_mid.training.settings import PRESETS, TrainingSettings
 
@@ -17,7 +18,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``train``."""
-    parser.add_argument("plates", type=Path, nargs="+", metavar="PLATE", help="plate folders or index files")
+    parser.add_argument("plates", type=path_or_url, nargs="+", metavar="PLATE", help="plate folders, index files or URLs")
     parser.add_argument("--label", required=True, metavar="COLUMN", help="column of the plate map that the model learns")
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="values of the column; the last one is the positive one")
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="model folder to write")

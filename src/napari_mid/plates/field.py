@@ -35,12 +35,15 @@ class Channel:
         Emission wavelength in nanometres, where the index tells.
     excitation_nm
         Excitation wavelength in nanometres, where the index tells.
+    colour
+        ``#rrggbb`` in which the file wants the channel shown, where it tells.
     """
 
     name: str
     role: str = "other"
     wavelength_nm: float | None = None
     excitation_nm: float | None = None
+    colour: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Plate:
     Parameters
     ----------
     name, path, format
-        The plate's name, the folder or index it was read from, and the name of the reader.
+        The plate's name, the folder, index or URL (a string) it was read from, and the name of the reader.
     rows, columns
         Size of the plate; wells seen may be fewer.
     channels
@@ -87,7 +87,7 @@ class Plate:
     """
 
     name: str
-    path: Path
+    path: Path | str
     format: str
     rows: int
     columns: int

@@ -71,11 +71,18 @@ def guess_role(name: str, wavelength_nm: float | None = None) -> str:
 
 
 def channel_colours(channels: Sequence[Channel]) -> tuple[str, ...]:
-    """A colour ``#rrggbb`` for each channel: of its role, else of its emission wavelength, else any; all are different."""
+    """A colour ``#rrggbb`` for each channel; all are different.
+
+    A role has its colour on every plate, so the colour that the file gives (`Channel.colour`) counts only where the role is
+    ``other``; then come the emission wavelength and any colour that is left.
+    """
     chosen: dict[int, str] = {}
     for index, channel in enumerate(channels):
         if channel.role != "other":
             _take(chosen, index, [ROLE_COLOURS[channel.role]])
+    for index, channel in enumerate(channels):
+        if index not in chosen and channel.colour:
+            _take(chosen, index, [channel.colour])
     for index, channel in enumerate(channels):
         if index not in chosen and channel.wavelength_nm:
             _take(chosen, index, [colour for end, colour in _BANDS if channel.wavelength_nm <= end and colour][:1])
