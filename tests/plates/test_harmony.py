@@ -23,9 +23,11 @@ def test_real_v5_plate_says_what_its_load_data_table_says(real_data: Path) -> No
     stains = [name.removeprefix("Metadata_ChannelID_") for name in row if name.startswith("Metadata_ChannelID_")]
     stains.sort(key=lambda stain: int(row[f"Metadata_ChannelID_{stain}"]))
     assert plate.channel_names == tuple(row[f"Metadata_ChannelName_{stain}"] for stain in stains)
+    # 0 stands for none: transmitted light
     assert [channel.wavelength_nm for channel in plate.channels] == [
-        float(row[f"Metadata_MainEmissionWavelength_{stain}"]) for stain in stains
+        float(row[f"Metadata_MainEmissionWavelength_{stain}"]) or None for stain in stains
     ]
+    assert plate.channels[5].wavelength_nm is None
     assert [channel.excitation_nm for channel in plate.channels] == [
         float(row[f"Metadata_MainExcitationWavelength_{stain}"]) for stain in stains
     ]
@@ -54,7 +56,7 @@ def test_real_v7_index_without_images(real_data: Path) -> None:
     assert plate.n_images == len(plate.missing_files) == 7
     assert list(plate.channel_names) == re.findall(r"<ChannelName>(.*?)</ChannelName>", text)
     emissions = re.findall(r"<MainEmissionWavelength.*?>(.*?)</MainEmissionWavelength>", text)
-    assert [channel.wavelength_nm for channel in plate.channels] == [float(value) for value in emissions]
+    assert [channel.wavelength_nm for channel in plate.channels] == [float(value) or None for value in emissions]
     assert plate.pixel_size_um == pytest.approx(0.296688132474701)
     assert not plate.wells["A01"].has_images
     assert any("7 of the 7 images" in warning for warning in plate.warnings)

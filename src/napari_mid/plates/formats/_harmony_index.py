@@ -15,7 +15,9 @@ Record = dict[str, str]
 #: Depth and parent section of the elements whose children are read; ``Entry`` stands one deeper, in ``Maps/Map``.
 _RECORDS = {("Plates", "Plate"): 3, ("Wells", "Well"): 3, ("Maps", "Entry"): 4, ("Images", "Image"): 3}
 
-_ABOUT_CHANNEL = {"ChannelName", "ImageResolutionX", "MainExcitationWavelength", "MainEmissionWavelength"}
+_ABOUT_CHANNEL = {
+    *("ChannelName", "ImageResolutionX", "MainExcitationWavelength", "MainEmissionWavelength", "FlatfieldProfile"),
+}
 _WANTED = _ABOUT_CHANNEL | {
     *("Name", "PlateID", "PlateRows", "PlateColumns", "InstrumentType"),
     *("URL", "Row", "Col", "FieldID", "PlaneID", "TimepointID", "ChannelID", "PositionX", "PositionY"),

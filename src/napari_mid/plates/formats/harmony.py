@@ -10,8 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
-from napari_mid.plates.field import Channel, Field, Plane
+from napari_mid.plates.field import AS_STORED, Channel, Field, Plane, Reading
+from napari_mid.plates.flat_field import FlatField
 from napari_mid.plates.folder import IndexFolder, examples
+from napari_mid.plates.formats._harmony_flat_field import index_flat_field
 from napari_mid.plates.formats._harmony_index import ROOT, HarmonyIndex, Record, read_index
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import guess_role
@@ -122,12 +124,14 @@ class _PlateBuilder:
         rows, columns = self._size(about, positions)
         name = about.get("Name") or about.get("PlateID") or _folder_name(self.path)
         pixel_size = self._pixel_size()
+        flat_fields = self._flat_fields(channel_ids, channels)
+        reading = Reading(flat_field="index", flat_fields=flat_fields) if flat_fields else AS_STORED
         wells = {}
         for position in sorted(positions):
             well = well_name(*position)
             drafts = self.fields.get(position, {})
             fields = {
-                number: Field(name, well, number, tuple(draft.planes), channels, draft.position_um, pixel_size)
+                number: Field(name, well, number, tuple(draft.planes), channels, draft.position_um, pixel_size, reading)
                 for number, draft in sorted(drafts.items())
             }
             wells[well] = Well(name, well, fields)
@@ -145,6 +149,8 @@ class _PlateBuilder:
             missing_files=tuple(self.missing),
             warnings=tuple(self.warnings),
             simulated=self.index.instrument == SIMULATED_INSTRUMENT,
+            index_flat_fields=flat_fields,
+            reading=reading,
         )
 
     def _channel_ids(self) -> list[str]:
@@ -167,10 +173,25 @@ class _PlateBuilder:
                 self.warnings.append(f"Two channels are called {name}; the one with the id {channel_id} is shown with its id.")
                 name = f"{name} (id {channel_id})"
             names.add(name.casefold())
-            emission = _number(about.get("MainEmissionWavelength"))
-            excitation = _number(about.get("MainExcitationWavelength"))
+            emission = _wavelength(about.get("MainEmissionWavelength"))
+            excitation = _wavelength(about.get("MainExcitationWavelength"))
             channels.append(Channel(name, guess_role(name, emission), emission, excitation))
         return tuple(channels)
+
+    def _flat_fields(self, channel_ids: list[str], channels: tuple[Channel, ...]) -> tuple[FlatField | None, ...]:
+        """The profiles of the channels, in their order; empty where no channel has one."""
+        found: list[FlatField | None] = []
+        for channel_id, channel in zip(channel_ids, channels, strict=True):
+            text = self.index.channels.get(channel_id, {}).get("FlatfieldProfile")
+            try:
+                found.append(index_flat_field(text) if text else None)
+            except ValueError as error:
+                found.append(None)
+                self.warnings.append(
+                    f"The flat-field profile of {channel.name} in {self.path.name} cannot be used ({error}); "
+                    "the channel is shown without correction."
+                )
+        return tuple(found) if any(found) else ()
 
     def _pixel_size(self) -> float | None:
         for record in (*self.index.images[:1], *self.index.channels.values()):
@@ -278,6 +299,12 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _wavelength(text: str | None) -> float | None:
+    """In nanometres; 0 stands for none, as with transmitted light."""
+    value = _number(text)
+    return value if value is not None and value > 0 else None
 
 
 def _micrometres(record: Record, name: str) -> float | None:
