@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 DATA = Path(os.environ.get("NAPARI_MID_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
+@pytest.fixture(autouse=True)
+def _own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test chooses is neither kept on this machine nor seen by another test."""
+    monkeypatch.setattr("napari_mid.preferences.config_folder", lambda: tmp_path / "preferences")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real plates; the test is skipped where it is absent."""

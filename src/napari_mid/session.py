@@ -16,6 +16,7 @@ from psygnal import Signal, SignalGroup
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange
+from napari_mid.images.overview import Thumbnail
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
@@ -32,6 +33,10 @@ class SessionEvents(SignalGroup):
     model_changed = Signal()
     well_changed = Signal()
     images_changed = Signal()
+    #: the open well came at a coarse resolution, before its images
+    preview_changed = Signal()
+    #: the overview of the plate came, grew, or went
+    overview_changed = Signal()
     nuclei_changed = Signal()
     #: the current well's result came or went
     result_changed = Signal()
@@ -110,6 +115,8 @@ class Session:
         self._model: MidModel | None = None
         self._well: str | None = None
         self._images: WellImages | None = None
+        self._preview: WellImages | None = None
+        self._overview: Mapping[str, Thumbnail] | None = None
         self._nuclei: dict[int, Nuclei] | None = None
         self._results: dict[str, WellResult] = {}
         self._cell: int | None = None
@@ -138,6 +145,7 @@ class Session:
         self._intensity = None
         self._contract = None
         self.well = None
+        self.overview = None
         self._forget_results()
         self.events.plate_changed.emit()
 
@@ -190,7 +198,9 @@ class Session:
             return
         self.cell = None
         self._well = well
-        self._images = None
+        if well is not None:
+            self.overview = None
+        self._images = self._preview = None
         self._nuclei = None
         self._nuclei_generation += 1
         self.events.well_changed.emit()
@@ -202,6 +212,23 @@ class Session:
     def images(self) -> WellImages | None:
         """Pixels of the open well, once they are read."""
         return self._images
+
+    @property
+    def preview(self) -> WellImages | None:
+        """The open well at a coarse resolution, where its plate stores one and the images are not there yet."""
+        return self._preview
+
+    @property
+    def overview(self) -> Mapping[str, Thumbnail] | None:
+        """A thumbnail of each well read so far while the whole plate is shown, else None; opening a well ends it."""
+        return self._overview
+
+    @overview.setter
+    def overview(self, overview: Mapping[str, Thumbnail] | None) -> None:
+        if overview is None and self._overview is None:
+            return
+        self._overview = overview
+        self.events.overview_changed.emit()
 
     @property
     def nuclei(self) -> Mapping[int, Nuclei] | None:
@@ -274,8 +301,16 @@ class Session:
         """Take `images` if `key` is still current; say whether they were taken."""
         if self._well is None or key != self.image_key(self._well):
             return False
-        self._images = images
+        self._images, self._preview = images, None
         self.events.images_changed.emit()
+        return True
+
+    def offer_preview(self, key: tuple[object, ...], preview: WellImages) -> bool:
+        """Take a coarse view of the open well if `key` is still its `image_key` and its images are not there yet."""
+        if self._well is None or key != self.image_key(self._well) or self._images is not None:
+            return False
+        self._preview = preview
+        self.events.preview_changed.emit()
         return True
 
     def offer_nuclei(self, key: tuple[object, ...], nuclei: Mapping[int, Nuclei]) -> bool:

@@ -256,7 +256,9 @@ def check_formats() -> Finding:
 
 def check_memory() -> Finding:
     """Free memory."""
-    memory = importlib.import_module("psutil").virtual_memory()  # comes with napari, without types
+    import psutil
+
+    memory = psutil.virtual_memory()
     found = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
     if memory.available < LEAST_MEMORY_GIB * GIB:
         return Finding("memory", "note", found, "close other programs; large wells may not fit")

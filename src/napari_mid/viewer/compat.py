@@ -37,6 +37,11 @@ def main_window(viewer: Any) -> Any:
     return viewer.window._qt_window
 
 
+def drop_target(viewer: Any) -> Any:
+    """The Qt widget on which files are dropped."""
+    return viewer.window._qt_viewer
+
+
 def keep_llvm_apart() -> None:
     """Keep torch from loading Triton into a process whose OpenGL driver has brought its own LLVM: the two crash each other.
 

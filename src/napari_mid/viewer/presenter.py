@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_mid.images.well_images import WellImages
-from napari_mid.plates.field import Channel
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.roles import channel_colours
 from napari_mid.reports.annotated import dot_diameter
@@ -19,11 +18,11 @@ from napari_mid.reports.caption import condition_text
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
+from napari_mid.viewer.layers import STAIN, layer_name, remove, stain_colormap
+from napari_mid.viewer.overview import OverviewLayers
 
 #: Name of the layer of cells once they are scored, and before.
 RELEVANCE, NUCLEI = "relevance", "nuclei"
-#: How the names of our colormaps begin.
-STAIN = "stain "
 #: Widths of the edges of dots, of the selected one and of rings, as parts of their diameter.
 EDGE_WIDTH, SELECTED_WIDTH, RING_WIDTH = 0.04, 0.16, 0.08
 #: Dark, so that small dots keep their colour when the whole well is in view.
@@ -34,6 +33,8 @@ DOT_SIZE, RING_SIZE = 1.3, 1.7
 REACH_CANVAS_PX = 6.0
 #: Pixels of the canvas that the mouse may move between press and release of a click.
 CLICK_CANVAS_PX = 4.0
+#: Every graphics card draws images of this edge; of larger ones napari would show a coarser copy without saying so.
+LARGEST_TEXTURE_PX = 8192
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
 CLOSE_ZOOM = 1.5
 
@@ -74,8 +75,13 @@ class Presenter:
         self._positions: NDArray[np.float64] = np.empty((0, 2))
         self._diameter = 0.0
         self._from_canvas = False
+        #: the well that the camera was last set to
+        self._fitted: tuple[object, ...] = ()
+        self.overview = OverviewLayers(viewer, session)
         events = session.events
         events.images_changed.connect(self._show_images)
+        events.preview_changed.connect(self._show_images)
+        events.overview_changed.connect(self._show_text)
         events.plate_changed.connect(self._restyle)
         events.intensity_changed.connect(self._show_contrast)
         events.nuclei_changed.connect(self._show_cells)
@@ -114,24 +120,30 @@ class Presenter:
 
     def _show_images(self) -> None:
         self._keep_looks()
-        self._remove(self._images)
+        remove(self.viewer, self._images)
         self._images, self._made_limits = [], []
         self._show_text()
-        images, plate = self.session.images, self.session.plate
+        images, plate = self.session.images or self.session.preview, self.session.plate
         if images is None or plate is None:
             return
-        scale, unit = _scale(plate)
+        size, unit = _scale(plate)
+        scale = (size[0] * images.factor, size[1] * images.factor)
+        # the middle of a coarse pixel is the middle of the fine ones that it stands for
+        translate = ((scale[0] - size[0]) / 2, (scale[1] - size[1]) / 2)
         for index, (channel, colour) in enumerate(zip(plate.channels, channel_colours(plate.channels), strict=True)):
             mosaic = images.mosaic(index)
             look = self._looks.get(channel.name, Look())
+            levels = _levels(mosaic)
             layer = self.viewer.add_image(
-                mosaic,
+                levels if len(levels) > 1 else mosaic,
+                multiscale=len(levels) > 1,
                 name=layer_name(channel),
                 colormap=look.colormap or stain_colormap(colour),
                 contrast_limits=look.contrast_limits or self._limits(index, mosaic),
                 visible=look.visible,
                 blending="additive",
                 scale=scale,
+                translate=translate,
                 units=(unit, unit),
                 axis_labels=("y", "x"),
                 metadata={"plate": plate.name, "well": images.well, "channel": channel.name},
@@ -159,7 +171,7 @@ class Presenter:
     def _restyle(self) -> None:
         """Names and colours follow the channels' roles; another plate has cleared the images before."""
         plate = self.session.plate
-        if plate is None or self.session.images is None or len(self._images) != len(plate.channels):
+        if plate is None or len(self._images) != len(plate.channels):
             return
         for layer, channel, colour in zip(self._images, plate.channels, channel_colours(plate.channels), strict=True):
             layer.name = layer_name(channel)
@@ -172,11 +184,13 @@ class Presenter:
             return
         for index, layer in enumerate(self._images):
             # limits that the user has set meanwhile stay
-            if tuple(layer.contrast_limits) == self._made_limits[index]:
-                _set_contrast(layer, self.session.intensity.limits(index))
+            limits = self._plate_limits(index)
+            if limits is not None and tuple(layer.contrast_limits) == self._made_limits[index]:
+                _set_contrast(layer, limits)
 
     def _plate_limits(self, channel: int) -> tuple[float, float] | None:
-        return None if self.session.intensity is None else self.session.intensity.limits(channel)
+        intensity = self.session.intensity
+        return intensity.limits(channel) if intensity is not None and intensity.is_known(channel) else None
 
     def _limits(self, channel: int, mosaic: NDArray[Any]) -> tuple[float, float]:
         """The plate's limits of a channel; until they are measured, the well's own."""
@@ -188,17 +202,24 @@ class Presenter:
         return low, high if high > low else low + 1.0
 
     def _fit_view(self, images: WellImages) -> None:
-        height, width = images.layout.shape
-        if self.session.plate is not None and height and width:
+        # where the preview of the same well was shown the user may have zoomed in meanwhile
+        shown = self.session.image_key(images.well)
+        if shown != self._fitted:
+            self._fitted = shown
             self.viewer.reset_view()
 
     def _show_text(self) -> None:
         overlay = text_overlay(self.viewer)
         plate, well = self.session.plate, self.session.well
-        if plate is None or well is None:
+        if plate is None or (well is None and self.session.overview is None):
             overlay.visible = False
             return
-        lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
+        if well is None:
+            lines = [f"{plate.name}: one field of each well, click a well to open it"]
+        else:
+            lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
+        if self.session.preview is not None:
+            lines.append("coarse preview, reading the images")
         if self.session.result is not None and self.session.result.n_cells:
             lines.append("dots: relevance, 1 = even")
         overlay.text = "\n".join(lines)
@@ -215,7 +236,7 @@ class Presenter:
             return
         self._points_of = made_from
         visible = self._points.visible if self.points_layer is not None else True
-        self._remove([self._points])
+        remove(self.viewer, [self._points])
         self._points, self._positions = None, np.empty((0, 2))
         self._show_text()
         if session.images is None or session.plate is None:
@@ -329,7 +350,12 @@ class Presenter:
         self.click(event.position)
 
     def click(self, position: tuple[float, ...]) -> None:
-        """Select the cell at a world `position`, if there is one within reach."""
+        """Select the cell at a world `position`, if there is one within reach; on the overview, open the well."""
+        well = self.overview.well_at(position)
+        if well is not None and self.session.plate is not None and well in self.session.plate.wells:
+            if self.session.plate.wells[well].has_images:
+                self.session.well = well
+            return
         layer = self.points_layer
         if layer is None or not layer.visible or not len(self._positions):
             return
@@ -339,30 +365,17 @@ class Presenter:
         if cell is not None:
             self._select_from_canvas(cell)
 
-    def _remove(self, layers: list[Any]) -> None:
-        for layer in layers:
-            if layer is not None and layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
-
-
-def layer_name(channel: Channel) -> str:
-    """Name of a channel's layer: its own name, and its role where the name does not tell."""
-    if channel.role == "other" or channel.role in channel.name.casefold():
-        return channel.name
-    return f"{channel.name} ({channel.role})"
-
-
-def stain_colormap(colour: str) -> Any:
-    """A colormap from black to `colour` (hex)."""
-    from napari.utils.colormaps import Colormap
-
-    from napari_mid.reports.colours import hex_to_rgb
-
-    return Colormap([[0.0, 0.0, 0.0, 1.0], [*hex_to_rgb(colour), 1.0]], name=f"{STAIN}{colour}")
-
 
 def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
     return len(first) == len(second) and all(one is other for one, other in zip(first, second, strict=True))
+
+
+def _levels(mosaic: NDArray[Any]) -> list[NDArray[Any]]:
+    """`mosaic` at several resolutions where it is larger than graphics cards draw at once; views, without memory of their own."""
+    levels = [mosaic]
+    while max(levels[-1].shape) > LARGEST_TEXTURE_PX:
+        levels.append(levels[-1][::2, ::2])
+    return levels
 
 
 def _scale(plate: Plate) -> tuple[tuple[float, float], str]:

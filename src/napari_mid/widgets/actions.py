@@ -2,153 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_mid.cells.nuclei import Nuclei
-from napari_mid.errors import MidError, WellError
-from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
-from napari_mid.images.well_images import WellImages, load_well
+from napari_mid.errors import MidError
+from napari_mid.images.intensity import IntensityRange
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
-from napari_mid.progress import Progress, Steps
 from napari_mid.session import Session
 from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
-from napari_mid.viewer.sample_data import sample_plate_steps
-from napari_mid.widgets.work import Jobs, Partial
-
-if TYPE_CHECKING:
-    from napari_mid.cells.settings import DetectionSettings
+from napari_mid.widgets.plate_actions import PlateActions
+from napari_mid.widgets.steps import detection_settings, load_model_steps, run_steps, score_all_steps
+from napari_mid.widgets.work import Jobs
 
 
-class Actions:
+class Actions(PlateActions):
     """The verbs of one window."""
 
     def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
-        self.session = session
-        self.jobs = jobs
+        super().__init__(session, jobs)
         self.presenter = presenter
         #: score every well as soon as its images are there
         self.auto_run = False
-        session.events.plate_changed.connect(self._take_roles)
-        session.events.model_changed.connect(self._take_roles)
-        session.events.well_changed.connect(self._read_well)
         session.events.images_changed.connect(self._maybe_run)
-
-    # -- plate ---------------------------------------------------------------------------------------------------------------
-
-    def open_plate(self, path: str | Path) -> None:
-        """Open the plate at `path`, then its first well with images, and measure its intensities."""
-        self.jobs.start("plate", f"opening {Path(path).name}", _open(Path(path)), self.show_plate)
-
-    def show_plate(self, plate: Plate) -> None:
-        """Make `plate` the open one."""
-        session = self.session
-        self.jobs.cancel("run", quiet=True)
-        session.plate = plate
-        for warning in plate.warnings:
-            session.tell(warning, "warning")
-        first = next((well.name for well in plate.wells.values() if well.has_images), None)
-        if first is None:
-            session.tell(f"No well of plate {plate.name} has an image on disk.", "error")
-            return
-        key = session.plate_key()
-        self.jobs.start(
-            "intensity",
-            "measuring intensities",
-            estimate_intensity_range(plate),
-            lambda intensity: session.offer_intensity(key, intensity),
-        )
-        session.well = first
-
-    def load_plate_map(self, path: str | Path) -> None:
-        """Join the plate map at `path` to the open plate."""
-        from napari_mid.plates.plate_map import read_plate_map
-
-        plate = self.session.plate
-        if plate is None:
-            self.session.tell("Open a plate first, then its plate map.", "warning")
-            return
-        try:
-            plate_map = read_plate_map(Path(path))
-            self.session.update_plate(plate.with_plate_map(plate_map))
-        except MidError as error:
-            self.session.tell(str(error), "error")
-            return
-        for warning in plate_map.warnings:
-            self.session.tell(warning, "warning")
-
-    def set_roles(self, roles: Mapping[str, str]) -> None:
-        """Say what channels of the open plate show, for example ``{"Channel2": "nucleus"}``."""
-        if self.session.plate is not None:
-            self.session.update_plate(self.session.plate.with_roles(roles))
-
-    def _take_roles(self) -> None:
-        """Show the roles that the model remembers, for channels that had none."""
-        plate, contract = self.session.plate, self.session.contract
-        if (
-            plate is not None
-            and contract is not None
-            and contract.plate is not None
-            and contract.plate.channels != plate.channels
-        ):
-            self.session.update_plate(contract.plate)
-
-    def open_sample(self, preset: str) -> None:
-        """Draw the simulated plate `preset`, unless it was drawn before, and open it."""
-        self.jobs.start("plate", "drawing a simulated plate", sample_plate_steps(preset), self.show_plate)
-
-    def open_well(self, name: str) -> None:
-        """Open the well `name`, unless it has no images."""
-        plate = self.session.plate
-        if plate is None:
-            return
-        try:
-            well = plate[name]
-        except WellError as error:
-            self.session.tell(str(error), "warning")
-            return
-        if not well.has_images:
-            self.session.tell(f"Well {well.name} has no images on disk.", "warning")
-            return
-        self.session.well = well.name
-
-    def step_well(self, step: int) -> None:
-        """Open the next (1) or the previous (-1) well with images."""
-        plate = self.session.plate
-        if plate is None:
-            return
-        names = [well.name for well in plate.wells.values() if well.has_images]
-        if self.session.well in names:
-            index = names.index(self.session.well) + step
-            if 0 <= index < len(names):
-                self.session.well = names[index]
-
-    def _read_well(self) -> None:
-        session = self.session
-        self.jobs.cancel("images", quiet=True)
-        if self.jobs.running("run") and not self._scoring_all:
-            self.jobs.cancel("run", quiet=True)
-        if session.plate is None or session.well is None:
-            return
-        key = session.image_key(session.well)
-
-        def show(images: WellImages) -> None:
-            if session.offer_images(key, images):
-                for warning in images.warnings:
-                    session.tell(warning, "warning")
-
-        self.jobs.start("images", f"reading {session.well}", load_well(session.plate[session.well]), show)
 
     # -- model ---------------------------------------------------------------------------------------------------------------
 
     def load_model(self, path: str | Path | None = None) -> None:
         """Open the model folder at `path`, or the demo model."""
         key = self.session.model_key()
-        steps = _load_model(path, self.session.device)
+        steps = load_model_steps(path, self.session.device)
         self.jobs.start("model", "loading the model", steps, lambda loaded: self._take_model(key, loaded))
 
     def _take_model(self, key: int, loaded: tuple[Any, str]) -> None:
@@ -160,8 +47,6 @@ class Actions:
         self._maybe_run()
 
     # -- nuclei and scores ---------------------------------------------------------------------------------------------------
-
-    _scoring_all = False
 
     def detect(self) -> None:
         """Locate the nuclei of the open well."""
@@ -201,7 +86,7 @@ class Actions:
         if plate is None or session.well is None or session.model is None:
             return
         well, key = session.well, session.image_key(session.well)
-        steps = _run_steps(session, plate, well)
+        steps = run_steps(session, plate, well)
         expected = session.result_key(well)
 
         def take(part: object) -> None:
@@ -231,7 +116,7 @@ class Actions:
             return
         keys = {well: session.result_key(well) for well in wells}
         plate_key = session.plate_key()
-        steps = _score_all_steps(session, plate, wells)
+        steps = score_all_steps(session, plate, wells)
 
         def take(part: object) -> None:
             if isinstance(part, IntensityRange):
@@ -252,7 +137,7 @@ class Actions:
 
     def cancel(self) -> None:
         """Stop what runs: the score, the detection, the plate that is being opened."""
-        for lane in ("run", "plate", "model"):
+        for lane in ("run", "plate", "model", "overview"):
             if self.jobs.running(lane):
                 self.jobs.cancel(lane)
                 self.session.tell("Stopped.")
@@ -309,85 +194,3 @@ class Actions:
             session.tell(contract.problem, "error")
             return None
         return contract.plate
-
-
-def detection_settings(session: Session) -> DetectionSettings:
-    """How nuclei are located: as the user said, else as in the model's training."""
-    from napari_mid.cells.settings import DetectionSettings
-
-    if session.detection is not None:
-        return session.detection
-    if session.model is None:
-        return DetectionSettings()
-    from napari_mid.workflow.score_well import model_detection
-
-    return model_detection(session.model)
-
-
-def _open(path: Path) -> Steps[Plate]:
-    from napari_mid.plates import open_plate
-
-    yield Progress("reading the index", 0, 0, path.name)
-    return open_plate(path)
-
-
-def _load_model(path: str | Path | None, device: str) -> Steps[tuple[Any, str]]:
-    yield Progress("loading the model", 0, 0)
-    from napari_mid.cells.device import device_label, pick_device
-    from napari_mid.model.folder import demo_model_path, load_model
-
-    model = load_model(demo_model_path() if path is None else path)
-    return model, device_label(pick_device(device))
-
-
-def _known_intensity(session: Session, plate: Plate) -> Generator[Progress | Partial[Any], None, IntensityRange]:
-    if session.intensity is not None:
-        return session.intensity
-    intensity = yield from estimate_intensity_range(plate)
-    yield Partial(intensity)
-    return intensity
-
-
-def _run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress | Partial[Any], None, WellResult]:
-    """What `Actions.run` does, in order; the session's state is taken when it starts."""
-    from napari_mid.workflow.detect import detect_well_steps
-    from napari_mid.workflow.score_well import score_well_steps
-
-    images, nuclei, model, device = session.images, session.nuclei, session.model, session.device
-    detection = detection_settings(session)
-    assert model is not None
-    intensity = yield from _known_intensity(session, plate)
-    if images is None:
-        images = yield from load_well(plate[well])
-    if nuclei is None:
-        nuclei = yield from detect_well_steps(plate, well, images=images, settings=detection, device=device)
-        yield Partial(nuclei)
-    return (
-        yield from score_well_steps(
-            plate, well, model, intensity=intensity, images=images, nuclei=nuclei, detection=detection, device=device
-        )
-    )
-
-
-def _score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generator[Progress | Partial[Any], None, None]:
-    from napari_mid.workflow.score_well import score_well_steps
-
-    model, device, detection = session.model, session.device, detection_settings(session)
-    nuclei = {session.well: session.nuclei} if session.well is not None else {}
-    assert model is not None
-    intensity = yield from _known_intensity(session, plate)
-    for done, well in enumerate(wells):
-        steps = score_well_steps(
-            plate, well, model, intensity=intensity, nuclei=nuclei.get(well), detection=detection, device=device
-        )
-        try:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as stop:
-                    yield Partial(stop.value)
-                    break
-                yield Progress("scoring wells", done, len(wells), f"{well}: {step.step}")
-        except MidError as error:
-            yield Partial(error)
-    yield Progress("scoring wells", len(wells), len(wells))

@@ -6,9 +6,10 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolButton
 
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.session import Session
-from napari_mid.widgets.actions import Actions, detection_settings
+from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.parts import QUIET, Section, heading, listen, text_label
 from napari_mid.widgets.settings_form import SettingsForm
+from napari_mid.widgets.steps import detection_settings
 
 
 class NucleiRow(Section):

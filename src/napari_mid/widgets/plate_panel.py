@@ -11,10 +11,12 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QMenu,
     QPushButton,
     QScrollArea,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,10 +27,14 @@ from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.legend import Legend
+from napari_mid.widgets.options import WindowOptions
 from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_colours import MODES
 from napari_mid.widgets.plate_map import PlateMapView
+from napari_mid.widgets.reading_row import ReadingRow
+from napari_mid.widgets.settings_form import SettingsForm
 
+INDEX_FILTER = "Index of a plate (*.xml *.htd *.HTD *.mlf *.csv);;All files (*)"
 #: Width of the column of controls, in pixels.
 CONTROLS_PX = 270
 
@@ -44,6 +50,8 @@ class PlatePanel(QWidget):
         self.map.well_chosen.connect(actions.open_well)
         self.legend = Legend(self.map)
         self.roles = ChannelRoles(session, actions)
+        self.reading = ReadingRow(session, actions)
+        self.options: SettingsForm[WindowOptions] = SettingsForm(WindowOptions)
         self._build()
         bind_keys(self, session, actions)
         listen(self, self._show, session.events.plate_changed)
@@ -52,10 +60,13 @@ class PlatePanel(QWidget):
 
     def _build(self) -> None:
         self.open_button = QPushButton("Open plate")
-        self.open_button.setToolTip("Open a plate: its folder, or its index file (Index.idx.xml)")
+        self.open_button.setToolTip(
+            "Open a plate: its folder, its index file (such as Index.idx.xml) or its web address"
+        )
         menu = QMenu(self.open_button)
         menu.addAction("Folder…", self.choose_folder)
         menu.addAction("Index file…", self.choose_index)
+        menu.addAction("Web address…", self.choose_address)
         self.open_button.setMenu(menu)
         self.map_button = QPushButton("Plate map…")
         self.map_button.setToolTip("Load a CSV, TSV or XLSX table that says what is in each well")
@@ -66,6 +77,9 @@ class PlatePanel(QWidget):
         self.mode = QComboBox()
         self.mode.addItems(list(MODES))
         self.mode.currentTextChanged.connect(self._colour_by)
+        self.overview = QPushButton("Overview")
+        self.overview.setToolTip("Show a thumbnail of every well on the canvas; click one to open the well")
+        self.overview.clicked.connect(self.actions.show_overview)
         self.score_all = QPushButton("Score all wells")
         self.score_all.setToolTip("Locate nuclei and score every well with images, in the background; Cancel keeps what is done")
         self.score_all.clicked.connect(self.actions.score_all)
@@ -75,14 +89,28 @@ class PlatePanel(QWidget):
         buttons.addWidget(self.map_button, 1)
         form = QFormLayout()
         form.addRow("colour by", self.mode)
+        whole_plate = QHBoxLayout()
+        whole_plate.addWidget(self.overview, 1)
+        whole_plate.addWidget(self.score_all, 1)
+        self.options.settings = self.actions.options
+        self.options.changed.connect(self._take_options)
+        self.options.hide()
+        more = QToolButton()
+        more.setText("Options")
+        more.setToolTip("Options of the window, kept for the next time")
+        more.setCheckable(True)
+        more.toggled.connect(self.options.setVisible)
         controls = QWidget()
         column = QVBoxLayout(controls)
         column.setContentsMargins(4, 4, 4, 4)
         column.addLayout(buttons)
         column.addWidget(self.counts)
         column.addLayout(form)
-        column.addWidget(self.score_all)
+        column.addLayout(whole_plate)
         column.addWidget(self.roles)
+        column.addWidget(self.reading)
+        column.addWidget(more)
+        column.addWidget(self.options)
         column.addStretch(1)
         left = _scrolling(controls)
         left.setFixedWidth(CONTROLS_PX)
@@ -102,9 +130,15 @@ class PlatePanel(QWidget):
 
     def choose_index(self) -> None:
         """Ask for a plate's index file and open it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Index of a plate", filter="Index (*.xml);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(self, "Index of a plate", filter=INDEX_FILTER)
         if path:
             self.actions.open_plate(path)
+
+    def choose_address(self) -> None:
+        """Ask for the address of an OME-Zarr plate and open it."""
+        address, given = QInputDialog.getText(self, "Plate on the web", "Address of an OME-Zarr plate (https:// or s3://):")
+        if given and address.strip():
+            self.actions.open_plate(address.strip())
 
     def choose_plate_map(self) -> None:
         """Ask for a plate map and join it."""
@@ -113,6 +147,9 @@ class PlatePanel(QWidget):
         if path:
             self.actions.load_plate_map(Path(path))
 
+    def _take_options(self) -> None:
+        self.actions.options = self.options.settings
+
     def _colour_by(self, mode: str) -> None:
         self.map.mode = mode
         self.legend.refresh()
@@ -120,6 +157,7 @@ class PlatePanel(QWidget):
     def _show(self) -> None:
         plate = self.session.plate
         self.map_button.setEnabled(plate is not None)
+        self.overview.setEnabled(plate is not None)
         self.counts.setText("Drop a plate's folder on the window, or press Open plate." if plate is None else summary(plate))
         self._show_count()
 

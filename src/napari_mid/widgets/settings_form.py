@@ -76,7 +76,7 @@ class SettingsForm(QWidget, Generic[S]):
 
 
 def _label(name: str) -> str:
-    words = name.replace("_px", " (px)").replace("_um", " (µm)").replace("_", " ")
+    words = name.replace("_px", " (px)").replace("_um", " (µm)").replace("_mb", " (MB)").replace("_", " ")
     return words
 
 

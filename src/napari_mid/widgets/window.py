@@ -10,9 +10,10 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_mid.session import Message, Session
-from napari_mid.viewer.compat import is_open, keep_llvm_apart, main_window, unwrapped
+from napari_mid.viewer.compat import drop_target, is_open, keep_llvm_apart, main_window, unwrapped
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.drops import PlateDrops
 from napari_mid.widgets.keys import bind_canvas_keys
 from napari_mid.widgets.mid_panel import WIDTH_PX
 from napari_mid.widgets.parts import disconnect_all
@@ -43,6 +44,7 @@ class Window:
         #: the panels that are open, by name; docks put themselves here
         self.panels: dict[str, QWidget] = {}
         self.session.events.told.connect(self._tell)
+        self._drops = PlateDrops(drop_target(viewer), self._drop)
         bind_canvas_keys(viewer, self.session, self.actions)
         main_window(viewer).destroyed.connect(self._on_destroyed)
         self._load_model_when_idle()
@@ -68,6 +70,12 @@ class Window:
         qt_window.resizeDocks([mid_dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         height = min(PLATE_HEIGHT_PX, int(PLATE_PART * qt_window.height()))
         qt_window.resizeDocks([plate_dock], [height], Qt.Orientation.Vertical)
+
+    def _drop(self, path: str) -> None:
+        """Open the plate that was dropped, with the docks in which it is shown."""
+        if not self.panels:
+            self.open_layout()
+        self.actions.open_plate(path)
 
     def _load_model_when_idle(self) -> None:
         """Take the demo model, but let a plate that is being opened go first: importing torch takes seconds."""

@@ -20,7 +20,7 @@ from napari_mid.session import Session, Work
 T = TypeVar("T")
 
 #: Lanes whose progress is shown before that of the others, the most important first.
-LANES = ("run", "plate", "model", "images", "intensity")
+LANES = ("run", "plate", "model", "images", "overview", "intensity")
 
 
 @dataclass(frozen=True)

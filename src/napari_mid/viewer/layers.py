@@ -1,0 +1,34 @@
+"""How our layers are named and coloured, and how they are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from napari_mid.plates.field import Channel
+
+#: How the names of our colormaps begin.
+STAIN = "stain "
+
+
+def layer_name(channel: Channel) -> str:
+    """Name of a channel's layer: its own name, and its role where the name does not tell."""
+    if channel.role == "other" or channel.role in channel.name.casefold():
+        return channel.name
+    return f"{channel.name} ({channel.role})"
+
+
+def stain_colormap(colour: str) -> Any:
+    """A colormap from black to `colour` (hex)."""
+    from napari.utils.colormaps import Colormap
+
+    from napari_mid.reports.colours import hex_to_rgb
+
+    return Colormap([[0.0, 0.0, 0.0, 1.0], [*hex_to_rgb(colour), 1.0]], name=f"{STAIN}{colour}")
+
+
+def remove(viewer: Any, layers: Iterable[Any]) -> None:
+    """Remove those of `layers` that the user has not removed already."""
+    for layer in layers:
+        if layer is not None and layer in viewer.layers:
+            viewer.layers.remove(layer)

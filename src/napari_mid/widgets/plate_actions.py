@@ -1,0 +1,215 @@
+"""What the user can do with the plate: open it, say how it is read and what it shows, walk through its wells."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_mid.errors import MidError, WellError
+from napari_mid.images.cache import WellCache
+from napari_mid.images.flat_field import estimate_flat_fields
+from napari_mid.images.intensity import estimate_intensity_range
+from napari_mid.images.overview import Thumbnail
+from napari_mid.images.well_images import WellImages
+from napari_mid.plates.plate import Plate
+from napari_mid.preferences import remember_options, remember_roles, remembered_roles
+from napari_mid.session import Session
+from napari_mid.viewer.sample_data import sample_plate_steps
+from napari_mid.widgets.options import WINDOW, WindowOptions, kept_options
+from napari_mid.widgets.steps import open_steps, overview_steps, plate_label, read_well_steps
+from napari_mid.widgets.work import Jobs
+
+
+class PlateActions:
+    """The verbs about the plate and its wells."""
+
+    #: a run over all wells is under way, which another open well does not end
+    _scoring_all = False
+
+    def __init__(self, session: Session, jobs: Jobs) -> None:
+        self.session = session
+        self.jobs = jobs
+        self._options = kept_options(WindowOptions)
+        self.cache = WellCache(self._options.cache_bytes)
+        self._thumbnails: dict[str, Thumbnail] = {}
+        self._thumbnails_of: tuple[object, ...] = ()
+        session.events.plate_changed.connect(self._take_roles)
+        session.events.model_changed.connect(self._take_roles)
+        session.events.well_changed.connect(self._read_well)
+
+    def open_plate(self, path: str | Path) -> None:
+        """Open the plate at `path`, then its first well with images, and measure its intensities."""
+        self.jobs.start("plate", f"opening {plate_label(path)}", open_steps(path), self.show_plate)
+
+    def show_plate(self, plate: Plate) -> None:
+        """Make `plate` the open one, with the roles that were chosen for it before."""
+        roles = remembered_roles(plate.path, plate.channel_names)
+        with contextlib.suppress(MidError):  # kept by a version that knew other roles
+            plate = plate.with_roles(roles)
+        for warning in plate.warnings:
+            self.session.tell(warning, "warning")
+        self._show_plate(plate, None)
+
+    def _show_plate(self, plate: Plate, well: str | None) -> None:
+        session = self.session
+        for lane in ("run", "overview", "images"):
+            self.jobs.cancel(lane, quiet=True)
+        self.cache.clear()
+        session.plate = plate
+        first = well or next((well.name for well in plate.wells.values() if well.has_images), None)
+        if first is None:
+            session.tell(f"No well of plate {plate.name} has an image on disk.", "error")
+            return
+        key = session.plate_key()
+        self.jobs.start(
+            "intensity",
+            "measuring intensities",
+            estimate_intensity_range(plate),
+            lambda intensity: session.offer_intensity(key, intensity),
+        )
+        session.well = first
+
+    def load_plate_map(self, path: str | Path) -> None:
+        """Join the plate map at `path` to the open plate."""
+        from napari_mid.plates.plate_map import read_plate_map
+
+        plate = self.session.plate
+        if plate is None:
+            self.session.tell("Open a plate first, then its plate map.", "warning")
+            return
+        try:
+            plate_map = read_plate_map(Path(path))
+            self.session.update_plate(plate.with_plate_map(plate_map))
+        except MidError as error:
+            self.session.tell(str(error), "error")
+            return
+        for warning in plate_map.warnings:
+            self.session.tell(warning, "warning")
+
+    def set_roles(self, roles: Mapping[str, str]) -> None:
+        """Say what channels of the open plate show, for example ``{"Channel2": "nucleus"}``; it is kept for this plate."""
+        if self.session.plate is not None:
+            plate = self.session.plate.with_roles(roles)
+            self.session.update_plate(plate)
+            remember_roles(plate.path, {channel.name: channel.role for channel in plate.channels})
+
+    def set_reading(self, **choice: Any) -> None:
+        """Read the plate at another ``time``, ``z`` or ``flat_field``; nuclei and scores go, the well stays open."""
+        plate = self.session.plate
+        if plate is None:
+            return
+        reading = dataclasses.replace(plate.reading, **choice)
+        if choice.get("flat_field") == "estimated":
+            well = self.session.well
+            steps = estimate_flat_fields(plate)
+            self.jobs.start("plate", "estimating the flat field", steps, lambda estimated: self._show_plate(estimated, well))
+            return
+        if "flat_field" in choice:
+            reading = dataclasses.replace(reading, flat_fields=())
+        try:
+            self._show_plate(plate.with_reading(reading), self.session.well)
+        except MidError as error:
+            self.session.tell(str(error), "warning")
+            self.session.update_plate(plate)
+
+    def show_overview(self) -> None:
+        """Show a thumbnail of every well with images; those that were drawn before are not read again."""
+        session, plate = self.session, self.session.plate
+        if plate is None:
+            return
+        key = session.plate_key()
+        if key != self._thumbnails_of:
+            self._thumbnails, self._thumbnails_of = {}, key
+        session.well = None
+        session.overview = dict(self._thumbnails)
+        wells = [well for well in plate.wells.values() if well.has_images and well.name not in self._thumbnails]
+        if not wells:
+            return
+
+        def take(drawn: list[Thumbnail]) -> None:
+            if key == session.plate_key():
+                self._thumbnails |= {thumbnail.well: thumbnail for thumbnail in drawn}
+                if session.overview is not None:
+                    session.overview = dict(self._thumbnails)
+
+        self.jobs.start("overview", "drawing the overview", overview_steps(wells), lambda _: None, partial=take)
+
+    @property
+    def options(self) -> WindowOptions:
+        """Options of the window; they are kept for the next time."""
+        return self._options
+
+    @options.setter
+    def options(self, options: WindowOptions) -> None:
+        self._options = options
+        self.cache.max_bytes = options.cache_bytes
+        remember_options(WINDOW, dataclasses.asdict(options))
+
+    def _take_roles(self) -> None:
+        """Show the roles that the model remembers, for channels that had none."""
+        plate, contract = self.session.plate, self.session.contract
+        if (
+            plate is not None
+            and contract is not None
+            and contract.plate is not None
+            and contract.plate.channels != plate.channels
+        ):
+            self.session.update_plate(contract.plate)
+
+    def open_sample(self, preset: str) -> None:
+        """Draw the simulated plate `preset`, unless it was drawn before, and open it."""
+        self.jobs.start("plate", "drawing a simulated plate", sample_plate_steps(preset), self.show_plate)
+
+    def open_well(self, name: str) -> None:
+        """Open the well `name`, unless it has no images."""
+        plate = self.session.plate
+        if plate is None:
+            return
+        try:
+            well = plate[name]
+        except WellError as error:
+            self.session.tell(str(error), "warning")
+            return
+        if not well.has_images:
+            self.session.tell(f"Well {well.name} has no images on disk.", "warning")
+            return
+        self.session.well = well.name
+
+    def step_well(self, step: int) -> None:
+        """Open the next (1) or the previous (-1) well with images."""
+        plate = self.session.plate
+        if plate is None:
+            return
+        names = [well.name for well in plate.wells.values() if well.has_images]
+        if self.session.well in names:
+            index = names.index(self.session.well) + step
+            if 0 <= index < len(names):
+                self.session.well = names[index]
+
+    def _read_well(self) -> None:
+        session = self.session
+        self.jobs.cancel("images", quiet=True)
+        if self.jobs.running("run") and not self._scoring_all:
+            self.jobs.cancel("run", quiet=True)
+        if session.plate is None or session.well is None:
+            return
+        self.jobs.cancel("overview", quiet=True)
+        key = session.image_key(session.well)
+
+        def show(images: WellImages) -> None:
+            self.cache.put(key, images)
+            if session.offer_images(key, images):
+                for warning in images.warnings:
+                    session.tell(warning, "warning")
+
+        known = self.cache.get(key)
+        if known is not None:
+            session.offer_images(key, known)
+            return
+        steps = read_well_steps(session.plate[session.well])
+        preview = functools.partial(session.offer_preview, key)
+        self.jobs.start("images", f"reading {session.well}", steps, show, partial=preview)

@@ -1,0 +1,138 @@
+"""What the window runs in the background, as generators: the session's state is taken when they start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_mid.errors import MidError
+from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
+from napari_mid.images.overview import Thumbnail, thumbnails
+from napari_mid.images.well_images import WellImages, load_well, preview_well
+from napari_mid.inference.result import WellResult
+from napari_mid.plates.plate import Plate, Well
+from napari_mid.progress import Progress, Steps
+from napari_mid.session import Session
+from napari_mid.widgets.work import Partial
+
+if TYPE_CHECKING:
+    from napari_mid.cells.settings import DetectionSettings
+
+
+#: Seconds between two redraws of a growing overview.
+REDRAW_S = 0.4
+
+
+def plate_label(path: str | Path) -> str:
+    """The last part of `path`, for a message."""
+    return str(path).rstrip("/").rpartition("/")[2] or str(path)
+
+
+def detection_settings(session: Session) -> DetectionSettings:
+    """How nuclei are located: as the user said, else as in the model's training."""
+    from napari_mid.cells.settings import DetectionSettings
+
+    if session.detection is not None:
+        return session.detection
+    if session.model is None:
+        return DetectionSettings()
+    from napari_mid.workflow.score_well import model_detection
+
+    return model_detection(session.model)
+
+
+def open_steps(path: str | Path) -> Steps[Plate]:
+    """Open the plate at `path`, a folder, an index or a URL."""
+    from napari_mid.plates import open_plate
+
+    yield Progress("reading the index", 0, 0, plate_label(path))
+    return open_plate(path)
+
+
+def read_well_steps(well: Well) -> Generator[Progress | Partial[WellImages], None, WellImages]:
+    """Read `well`; where the plate stores coarse resolutions one of them comes first, as a `Partial`."""
+    preview = preview_well(well)
+    if preview is not None:
+        yield Partial(preview)
+    return (yield from load_well(well))
+
+
+def overview_steps(wells: list[Well]) -> Generator[Progress | Partial[list[Thumbnail]], None, None]:
+    """Draw a thumbnail of each of `wells`; they come in handfuls, since showing each would take longer than drawing it."""
+    drawn: list[Thumbnail] = []
+    shown = time.monotonic()
+    with closing(thumbnails(wells)) as drawing:
+        for done, thumbnail in enumerate(drawing, start=1):
+            drawn.append(thumbnail)
+            if time.monotonic() - shown > REDRAW_S:
+                yield Partial(drawn)
+                drawn, shown = [], time.monotonic()
+            yield Progress("drawing the overview", done, len(wells), thumbnail.well)
+    yield Partial(drawn)
+
+
+def load_model_steps(path: str | Path | None, device: str) -> Steps[tuple[Any, str]]:
+    """Load the model folder at `path`, the demo model where None, and say what `device` comes to here."""
+    yield Progress("loading the model", 0, 0)
+    from napari_mid.cells.device import device_label, pick_device
+    from napari_mid.model.folder import demo_model_path, load_model
+
+    model = load_model(demo_model_path() if path is None else path)
+    return model, device_label(pick_device(device))
+
+
+def _known_intensity(session: Session, plate: Plate) -> Generator[Progress | Partial[Any], None, IntensityRange]:
+    if session.intensity is not None:
+        return session.intensity
+    intensity = yield from estimate_intensity_range(plate)
+    yield Partial(intensity)
+    return intensity
+
+
+def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress | Partial[Any], None, WellResult]:
+    """What `Actions.run` does, in order; the session's state is taken when it starts."""
+    from napari_mid.workflow.detect import detect_well_steps
+    from napari_mid.workflow.score_well import score_well_steps
+
+    images, nuclei, model, device = session.images, session.nuclei, session.model, session.device
+    detection = detection_settings(session)
+    assert model is not None
+    intensity = yield from _known_intensity(session, plate)
+    if images is None:
+        images = yield from load_well(plate[well])
+    if nuclei is None:
+        nuclei = yield from detect_well_steps(plate, well, images=images, settings=detection, device=device)
+        yield Partial(nuclei)
+    return (
+        yield from score_well_steps(
+            plate, well, model, intensity=intensity, images=images, nuclei=nuclei, detection=detection, device=device
+        )
+    )
+
+
+def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generator[Progress | Partial[Any], None, None]:
+    """What `Actions.score_all` does: a `Partial` with the result or the error of each well."""
+    from napari_mid.workflow.score_well import score_well_steps
+
+    model, device, detection = session.model, session.device, detection_settings(session)
+    nuclei = {session.well: session.nuclei} if session.well is not None else {}
+    assert model is not None
+    intensity = yield from _known_intensity(session, plate)
+    for done, well in enumerate(wells):
+        steps = score_well_steps(
+            plate, well, model, intensity=intensity, nuclei=nuclei.get(well), detection=detection, device=device
+        )
+        try:
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as stop:
+                    yield Partial(stop.value)
+                    break
+                yield Progress("scoring wells", done, len(wells), f"{well}: {step.step}")
+        except MidError as error:
+            yield Partial(error)
+    yield Progress("scoring wells", len(wells), len(wells))
