@@ -76,27 +76,6 @@ def test_real_cellpainting_jump_has_harmony_names_and_no_index(real_data: Path) 
     assert plate.wells["A01"].fields[1].load([0]).shape == (1, 1080, 1080)
 
 
-def test_real_imagexpress_time_points(real_data: Path) -> None:
-    plate = open_plate(real_data / "imagexpress" / "9987_Plate_3435")
-    assert {name: list(well.fields) for name, well in plate.wells.items()} == {"B02": [1, 2], "B03": [1, 2]}
-    assert (plate.channel_names, plate.n_images) == (("w1", "w2"), 16)
-    field = plate.wells["B03"].fields[2]
-    assert {plane.time for plane in field.planes} == {1, 2}
-    path = real_data / "imagexpress" / "9987_Plate_3435" / "TimePoint_2" / "9987_B03_s2_w2.TIF"
-    np.testing.assert_array_equal(field.load_channel(1, time=2), tifffile.imread(path, key=0))
-
-
-def test_real_imagexpress_without_site_and_wavelength(real_data: Path) -> None:
-    plate = open_plate(real_data / "imagexpress" / "9987_Plate_3420")
-    assert {name: list(well.fields) for name, well in plate.wells.items()} == {"B02": [1]}
-    assert plate.n_images == len(plate.channels) == 1
-
-
-def test_a_folder_of_several_plates_names_them(real_data: Path) -> None:
-    with pytest.raises(PlateFormatError, match=r"9987_Plate_3420, 9987_Plate_3435\. Open one"):
-        open_plate(real_data / "imagexpress")
-
-
 def test_real_loose_images_say_how_to_give_a_pattern(real_data: Path) -> None:
     with pytest.raises(PlateFormatError, match=r"181 images.*\.png.*--pattern"):
         open_plate(real_data / "nuclei_dsb2018" / "images")
@@ -214,9 +193,7 @@ def test_nothing_there(tmp_path: Path, write_images: Write) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["omezarr_hcs.zarr", "yokogawa_cv8000/MeasurementData.mlf", "imagexpress/9987_Plate_3420/9987.HTD"]
-)
+@pytest.mark.parametrize("name", ["omezarr_hcs.zarr", "yokogawa_cv8000/MeasurementData.mlf"])
 def test_formats_without_a_reader_are_said_to_be(real_data: Path, name: str) -> None:
     with pytest.raises(MidError, match=r"cannot be read yet|no index file that can be read"):
         open_plate(real_data / name)
