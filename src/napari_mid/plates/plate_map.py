@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from napari_mid.errors import PlateMapError, WellError
-from napari_mid.plates._tables import Table, read_table
+from napari_mid.plates._grid import grid_table
+from napari_mid.plates._tables import (
+    COLUMN,
+    PLATE,
+    ROW,
+    WELL,
+    Table,
+    TableFile,
+    column_called,
+    header_cells,
+    long_table,
+    open_table,
+    plain_name,
+)
 from napari_mid.plates.well_names import well_name, well_position
 
 #: Roles of wells that are understood.
@@ -50,22 +63,18 @@ class PlateMap:
         """
         if name in self.columns:
             return name
-        wanted = _UNDERSTOOD.get(_plain(name), name)
+        wanted = _UNDERSTOOD.get(plain_name(name), name)
         for column in self.columns:
-            if column == wanted or _plain(column) == _plain(name):
+            if column == wanted or plain_name(column) == plain_name(name):
                 return column
         raise PlateMapError(f"{self.path} has no column {name!r}; its columns are {', '.join(self.columns)}.")
 
+    def wells_beyond(self, rows: int, columns: int) -> list[str]:
+        """The wells that a plate of `rows` x `columns` cannot have, such as P24 where there are 8 x 12."""
+        positions = {well: well_position(well) for well in self.conditions}
+        return [well for well, (row, column) in positions.items() if row > rows or column > columns]
 
-def _plain(name: str) -> str:
-    """``"Metadata_Well Position"`` as ``"wellposition"``."""
-    return re.sub(r"[\W_]+", "", re.sub(r"^metadata_", "", name.strip().casefold()))
 
-
-_WELL = ("well", "wellposition", "wellid", "wellname")
-_ROW = ("row", "wellrow", "platerow")
-_COLUMN = ("column", "col", "wellcolumn", "wellcol", "platecolumn", "platecol")
-_PLATE = ("plate", "plateid", "platename", "barcode", "platebarcode", "assayplatebarcode")
 _UNDERSTOOD = {
     **dict.fromkeys(("compound", "compoundname", "drug"), "compound"),
     **dict.fromkeys(("concentration", "conc", "dose"), "concentration"),
@@ -103,21 +112,27 @@ _ROLE_WORDS = {
 
 
 def read_plate_map(path: Path | str, *, plate: str | None = None) -> PlateMap:
-    """Read a plate map: CSV, TSV or XLSX with a row per well.
+    """Read a plate map: CSV, TSV or XLSX, with a row per well or as grids with the shape of the plate.
 
     Parameters
     ----------
     path
-        The file. Its wells stand in a column ``well``, ``Metadata_Well`` or ``well_position``, or in a row and a column column.
+        The file. With a row per well, the wells stand in a column ``well``, ``Metadata_Well`` or ``well_position``, or in a row
+        and a column column. A grid has the column numbers 1, 2, 3, ... above and the row letters A, B, C, ... at the left, for a
+        plate of 6 to 1,536 wells; several grids stand below each other or in several sheets, each with the name of what it
+        holds in its top left cell or alone in the line above. A grid without a name is called like its sheet where the workbook
+        has several, else ``label``. Wells whose cells are all empty are not in the map.
     plate
         Name of the plate; where the file has a plate column with several plates, only this one's rows count.
 
     Raises
     ------
     PlateMapError
-        If it cannot be read, has no wells, names a well that does not exist, or names a well twice with different contents.
+        If it cannot be read, has no wells, names a well that does not exist, names a well twice with different contents, or has
+        a grid that is not that of a standard plate.
     """
-    table = read_table(Path(path))
+    file = open_table(Path(path))
+    table = (None if _is_long(file) else grid_table(file)) or long_table(file)
     warnings = list(table.warnings)
     rows = _rows_of_plate(table, plate)
     wells = _wells(table, rows)
@@ -139,14 +154,18 @@ def read_plate_map(path: Path | str, *, plate: str | None = None) -> PlateMap:
     return PlateMap(table.path, tuple(columns), ordered, tuple(warnings))
 
 
-def _column_called(table: Table, names: tuple[str, ...]) -> str | None:
-    plain = {_plain(header): header for header in reversed(table.headers)}
-    return next((plain[name] for name in names if name in plain), None)
+def _is_long(file: TableFile) -> bool:
+    """Whether the first line with content is the header of a table with a row per well."""
+    headers = next((header_cells(cells) for _, cells in file.first.rows if any(cells)), [])
+    return not any(header.isdecimal() for header in headers) and (
+        column_called(headers, WELL) is not None
+        or (column_called(headers, ROW) is not None and column_called(headers, COLUMN) is not None)
+    )
 
 
 def _rows_of_plate(table: Table, plate: str | None) -> list[int]:
     rows = list(range(len(table.lines)))
-    column = _column_called(table, _PLATE)
+    column = column_called(table.headers, PLATE)
     if column is None or plate is None:
         return rows
     plates = {table.cells[column][row] for row in rows} - {""}
@@ -160,8 +179,8 @@ def _rows_of_plate(table: Table, plate: str | None) -> list[int]:
 
 def _wells(table: Table, rows: list[int]) -> list[tuple[int, str]]:
     """The rows of the table and the well of each."""
-    well = _column_called(table, _WELL)
-    row_column, column_column = _column_called(table, _ROW), _column_called(table, _COLUMN)
+    well = column_called(table.headers, WELL)
+    row_column, column_column = column_called(table.headers, ROW), column_called(table.headers, COLUMN)
     found = []
     for row in rows:
         if well is not None:
@@ -170,8 +189,8 @@ def _wells(table: Table, rows: list[int]) -> list[tuple[int, str]]:
             text = _joined_well(table.cells[row_column][row], table.cells[column_column][row])
         else:
             raise PlateMapError(
-                f"{table.path} has no column that names the well; expected 'well', or 'row' and 'column', "
-                f"found {', '.join(table.headers[:8])}."
+                f"{table.path} has no column that names the well; expected 'well', or 'row' and 'column', or a grid with the "
+                f"column numbers above and the row letters at the left, found {', '.join(table.headers[:8])}."
             )
         try:
             found.append((row, well_name(*well_position(text))))
@@ -191,15 +210,15 @@ def _joined_well(row: str, column: str) -> str:
 
 def _columns(table: Table, rows: list[int]) -> tuple[list[str], dict[str, list[Any]]]:
     """Columns other than those that name the well, under the names that are understood, with typed values for `rows`."""
-    well = _column_called(table, _WELL)
-    taken = {well} if well is not None else {_column_called(table, _ROW), _column_called(table, _COLUMN)}
+    well = column_called(table.headers, WELL)
+    taken = {well} if well is not None else {column_called(table.headers, ROW), column_called(table.headers, COLUMN)}
     names: dict[str, str] = {}
     units: dict[str, str] = {}
     for header in table.headers:
         if header in taken:
             continue
         unit = _HEADER_UNIT.fullmatch(re.sub(r"^metadata_", "", header.strip(), flags=re.IGNORECASE))
-        name = "concentration" if unit and header != "concentration_um" else _UNDERSTOOD.get(_plain(header), header)
+        name = "concentration" if unit and header != "concentration_um" else _UNDERSTOOD.get(plain_name(header), header)
         if name in names.values():
             name = header if header not in names.values() else f"{header} (2)"
         elif unit and name == "concentration":
@@ -266,7 +285,7 @@ def _normalise_roles(conditions: dict[str, dict[str, Any]], columns: list[str]) 
         role = condition["role"]
         if role is None:
             continue
-        known = _ROLE_WORDS.get(_plain(str(role)))
+        known = _ROLE_WORDS.get(plain_name(str(role)))
         if known is None:
             unknown.add(str(role))
         else:
