@@ -177,7 +177,7 @@ def test_without_mrf_and_mes(write: Write) -> None:
     assert (plate.name, plate.rows, plate.columns, plate.pixel_size_um) == ("my run", 4, 6, None)
     assert [(channel.name, channel.wavelength_nm, channel.role) for channel in plate.channels] == [("C03", None, "other")]
     assert warned(plate, "MeasurementDetail.mrf is missing, so pixel size and size of the plate are unknown")
-    assert warned(plate, r"\.mes file is missing, so names and wavelengths")
+    assert warned(plate, r"\.mes file is missing, so names and excitation")
 
 
 def test_without_mes_the_shading_files_tell_the_filter(write: Write) -> None:

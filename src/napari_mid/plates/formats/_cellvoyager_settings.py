@@ -50,7 +50,7 @@ def read_measurement(folder: IndexFolder) -> Measurement:
         ".mes",
         "MeasurementSetting",
         found,
-        "names and wavelengths of the channels",
+        "names and excitation wavelengths of the channels",
     )
     wells = _elements(folder, plate.get("WellPlateFileName", ""), ".wpi", "WellPlate", found, "")
     about_wells = wells[0].attributes if wells else {}
