@@ -35,6 +35,10 @@ class WellError(MidError):
     """A well that was asked for is not on the plate or has no images."""
 
 
+class NucleiTableError(MidError):
+    """A table of nuclei cannot be read, or does not fit the plate."""
+
+
 class ModelError(MidError):
     """A model folder cannot be read, or the model does not fit the plate."""
 
