@@ -9,9 +9,10 @@ from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateMapError, PlateNotFoundError
 from napari_mid.plates.folder import is_image
-from napari_mid.plates.formats import file_names, format_names, plate_formats
+from napari_mid.plates.formats import file_names, format_names, ome_zarr, plate_formats
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.plate_map import PlateMap, read_plate_map
+from napari_mid.plates.urls import is_url
 
 #: Names of a plate map that is joined without being asked for.
 PLATE_MAP_NAMES = ("plate_map.csv", "plate_map.tsv", "plate_map.xlsx")
@@ -29,7 +30,8 @@ def open_plate(
     Parameters
     ----------
     path
-        A folder, or an index file such as ``Index.idx.xml``.
+        A folder, an index file such as ``Index.idx.xml``, or the URL of an OME-Zarr plate (``https://host/plate.zarr``,
+        ``s3://bucket/plate.zarr``).
     roles
         What channels show, by name, for example ``{"Channel2": "nucleus"}``; the others are guessed from their names.
     pattern
@@ -50,14 +52,24 @@ def open_plate(
     PlateMapError
         If the plate map that was given cannot be read or fits no well.
     """
+    plate = _read_url(str(path), pattern) if is_url(path) else _read_path(path, pattern)
+    if roles:
+        plate = plate.with_roles(roles)
+    return _with_given_map(plate, plate_map) if plate_map is not None else _with_found_map(plate)
+
+
+def _read_url(url: str, pattern: str | None) -> Plate:
+    if pattern is not None:
+        raise PlateFormatError(f"A pattern is for file names in a folder, and {url} is on a server; leave the pattern out.")
+    return ome_zarr.read_url(url)
+
+
+def _read_path(path: Path | str, pattern: str | None) -> Plate:
     # absolute, so that a plate stays readable when the working folder changes
     path = Path(os.path.abspath(os.path.expanduser(path)))
     if not os.path.exists(path):
         raise PlateNotFoundError(f"There is no plate at {path}{_nearest(path)}.")
-    plate = file_names.read(path, pattern) if pattern is not None else _read(path)
-    if roles:
-        plate = plate.with_roles(roles)
-    return _with_given_map(plate, plate_map) if plate_map is not None else _with_found_map(plate)
+    return file_names.read(path, pattern) if pattern is not None else _read(path)
 
 
 def _nearest(path: Path) -> str:
@@ -88,7 +100,7 @@ def _with_given_map(plate: Plate, plate_map: Path | str | PlateMap) -> Plate:
 
 def _with_found_map(plate: Plate) -> Plate:
     """Join the plate map that lies beside the plate, if any; one that makes no sense becomes a warning."""
-    path = _plate_map_beside(plate.path)
+    path = _plate_map_beside(plate.path) if isinstance(plate.path, Path) else None
     if path is None:
         return plate
     try:
@@ -100,8 +112,14 @@ def _with_found_map(plate: Plate) -> Plate:
 def _plate_map_beside(path: Path) -> Path | None:
     folder = path if path.is_dir() else path.parent
     # Harmony keeps the index and the images in Images, one below what a person calls the plate's folder
-    folders = [folder, folder.parent] if folder.name.casefold() == "images" else [folder]
+    inner = folder.name.casefold() == "images" or _is_only_zarr(folder)
+    folders = [folder, folder.parent] if inner else [folder]
     return next((place / name for place in folders for name in PLATE_MAP_NAMES if (place / name).is_file()), None)
+
+
+def _is_only_zarr(folder: Path) -> bool:
+    """Whether what lies beside the Zarr `folder` belongs to it: nothing but Zarr belongs in it, and several may share a folder."""
+    return folder.suffix.casefold() == ".zarr" and sum(child.suffix == folder.suffix for child in folder.parent.iterdir()) == 1
 
 
 def _joined(plate: Plate, plate_map: PlateMap) -> Plate:
