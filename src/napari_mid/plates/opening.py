@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateMapError, PlateNotFoundError
-from napari_mid.plates.folder import is_image
+from napari_mid.plates.folder import examples, is_image
 from napari_mid.plates.formats import file_names, format_names, ome_zarr, plate_formats
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.plate_map import PlateMap, read_plate_map
@@ -118,8 +118,8 @@ def _plate_map_beside(path: Path) -> Path | None:
 
 
 def _is_only_zarr(folder: Path) -> bool:
-    """Whether what lies beside the Zarr `folder` belongs to it: nothing but Zarr belongs in it, and several may share a folder."""
-    return folder.suffix.casefold() == ".zarr" and sum(child.suffix == folder.suffix for child in folder.parent.iterdir()) == 1
+    """Whether what lies beside the Zarr `folder` belongs to it: in it nothing but Zarr has a place."""
+    return folder.suffix == ".zarr" and len(list(folder.parent.glob("*.zarr"))) == 1
 
 
 def _joined(plate: Plate, plate_map: PlateMap) -> Plate:
@@ -135,6 +135,12 @@ def _joined(plate: Plate, plate_map: PlateMap) -> Plate:
         shown = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
         warnings.append(
             f"{len(unknown)} of the {len(seen)} wells of plate {plate.name} are not in {plate_map.path.name}: {shown}."
+        )
+    beyond = plate_map.wells_beyond(plate.rows, plate.columns)
+    if beyond:
+        warnings.append(
+            f"{plate_map.path.name} has {len(beyond)} wells that a plate of {plate.rows} x {plate.columns} cannot have: "
+            f"{examples(beyond)}."
         )
     joined = plate.with_plate_map(plate_map)
     return dataclasses.replace(joined, warnings=(*plate.warnings, *warnings))

@@ -27,9 +27,11 @@ _BANDS = ((300, None), (485, "#4f7dff"), (545, "#3ddc6a"), (585, "#e8e337"), (63
 #: For channels about which nothing is known, after the first.
 _FURTHER = ("#2bdc4e", "#ff4fd8", "#ffd21f", "#19d3d3", "#ff6a3d", "#9d8cff", "#ffffff")
 
+_TRANSMITTED = r"bright ?field|bf|phase|phase contrast|digital phase contrast|dic|transmitted|transmission"
+
 # The first role with a hit counts: a stain of dead cells colours nuclei, a ROS stain may sit in mitochondria.
 _WORDS: tuple[tuple[str, str], ...] = (
-    ("other", r"bright ?field|bf|phase|digital phase contrast|dic|transmitted|transmission|[cb]fp"),
+    ("other", rf"{_TRANSMITTED}|[cb]fp"),
     ("dead", r"yoyo ?[13]?|toto ?3|to ?pro ?3|pi|propidium|propidium iodide|dead|dead cells?|sytox|7 ?aad|draq ?7|ethd ?1"),
     ("ros", r"ros|(cm ?)?h2 ?dcf ?da|dcf ?da|dcf|cell ?rox|mito ?sox|dhe|dihydroethidium|superoxide"),
     ("mmp", r"mmp|tmrm|tmre|jc ?10?|rhodamine 123|rh ?123|membrane potential"),
@@ -61,13 +63,22 @@ def guess_role(name: str, wavelength_nm: float | None = None) -> str:
     str
         One of `napari_mid.plates.plate.ROLES`; ``"other"`` where nothing is known.
     """
-    words = re.sub(r"[\W_]+", " ", name.casefold()).strip()
+    words = _words_of(name)
     for role, pattern in _PATTERNS:
         if pattern.search(words):
             return role
     if _NONDESCRIPT.fullmatch(words) and wavelength_nm and 420 <= wavelength_nm <= 480:
         return "nucleus"
     return "other"
+
+
+def is_transmitted(channel: Channel) -> bool:
+    """Whether `channel` is bright where nothing is, as in brightfield: added to stains it would hide them."""
+    return channel.role == "other" and re.search(rf"\b(?:{_TRANSMITTED})\b", _words_of(channel.name)) is not None
+
+
+def _words_of(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name.casefold()).strip()
 
 
 def channel_colours(channels: Sequence[Channel]) -> tuple[str, ...]:
@@ -80,6 +91,9 @@ def channel_colours(channels: Sequence[Channel]) -> tuple[str, ...]:
     for index, channel in enumerate(channels):
         if channel.role != "other":
             _take(chosen, index, [ROLE_COLOURS[channel.role]])
+    for index, channel in enumerate(channels):
+        if is_transmitted(channel):
+            _take(chosen, index, [ROLE_COLOURS["other"]])
     for index, channel in enumerate(channels):
         if index not in chosen and channel.colour:
             _take(chosen, index, [channel.colour])

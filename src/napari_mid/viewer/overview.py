@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mid.images.overview import THUMBNAIL_PX
 from napari_mid.plates.plate import Plate
-from napari_mid.plates.roles import channel_colours
+from napari_mid.plates.roles import channel_colours, is_transmitted
 from napari_mid.plates.well_names import well_name
 from napari_mid.session import Session
 from napari_mid.viewer.compat import scale_bar
@@ -72,6 +72,7 @@ class OverviewLayers:
                 name=f"overview: {layer_name(channel)}",
                 colormap=stain_colormap(colour),
                 contrast_limits=(0.0, 1.0),
+                visible=not is_transmitted(channel),
                 blending="additive",
                 scale=(1.0, 1.0),
                 units=("pixel", "pixel"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
-from napari_mid.plates.roles import channel_colours
+from napari_mid.plates.roles import channel_colours, is_transmitted
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text
 from napari_mid.session import Session
@@ -132,7 +132,7 @@ class Presenter:
         translate = ((scale[0] - size[0]) / 2, (scale[1] - size[1]) / 2)
         for index, (channel, colour) in enumerate(zip(plate.channels, channel_colours(plate.channels), strict=True)):
             mosaic = images.mosaic(index)
-            look = self._looks.get(channel.name, Look())
+            look = self._looks.get(channel.name, Look(visible=not is_transmitted(channel)))
             levels = _levels(mosaic)
             layer = self.viewer.add_image(
                 levels if len(levels) > 1 else mosaic,

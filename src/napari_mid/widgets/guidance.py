@@ -9,13 +9,15 @@ def next_step(session: Session) -> str:
     """What is lacking before the open well has a score, or what can be done with the score."""
     if session.plate is None:
         return "Open a plate: drop its folder on the window, press Open plate below, or take File > Open Sample > MID."
+    if session.overview is not None:
+        return "Click a well on the overview or on the plate map to open it."
     if session.well is None:
         return "Click a well on the plate map."
     if session.model is None:
         return "Choose a model."
     contract = session.contract
     if contract is not None and contract.problem:
-        return contract.problem
+        return "The model does not fit this plate, see above: say what the channels show, or choose another model."
     if session.images is None:
         return "The images of the well are being read."
     result = session.result

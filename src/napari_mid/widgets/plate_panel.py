@@ -36,11 +36,13 @@ from napari_mid.widgets.settings_form import SettingsForm
 
 INDEX_FILTER = "Index of a plate (*.xml *.htd *.HTD *.mlf *.csv);;All files (*)"
 #: Width of the column of controls, in pixels.
-CONTROLS_PX = 270
+CONTROLS_PX = 240
+#: Width of the column of channels and how they are read, in pixels.
+CHANNELS_PX = 220
 
 
 class PlatePanel(QWidget):
-    """The plate: controls to the left, its map to the right."""
+    """The plate: controls to the left, its map in the middle, its channels and how they are read to the right."""
 
     def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
@@ -60,9 +62,7 @@ class PlatePanel(QWidget):
 
     def _build(self) -> None:
         self.open_button = QPushButton("Open plate")
-        self.open_button.setToolTip(
-            "Open a plate: its folder, its index file (such as Index.idx.xml) or its web address"
-        )
+        self.open_button.setToolTip("Open a plate: its folder, its index file (such as Index.idx.xml) or its web address")
         menu = QMenu(self.open_button)
         menu.addAction("Folder…", self.choose_folder)
         menu.addAction("Index file…", self.choose_index)
@@ -107,20 +107,27 @@ class PlatePanel(QWidget):
         column.addWidget(self.counts)
         column.addLayout(form)
         column.addLayout(whole_plate)
-        column.addWidget(self.roles)
-        column.addWidget(self.reading)
         column.addWidget(more)
         column.addWidget(self.options)
         column.addStretch(1)
         left = _scrolling(controls)
         left.setFixedWidth(CONTROLS_PX)
-        right = QVBoxLayout()
-        right.addWidget(self.legend)
-        right.addWidget(_scrolling(self.map), 1)
+        middle = QVBoxLayout()
+        middle.addWidget(self.legend)
+        middle.addWidget(_scrolling(self.map), 1)
+        choices = QWidget()
+        column = QVBoxLayout(choices)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.roles)
+        column.addWidget(self.reading)
+        column.addStretch(1)
+        right = _scrolling(choices)
+        right.setFixedWidth(CHANNELS_PX)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(left)
-        row.addLayout(right, 1)
+        row.addLayout(middle, 1)
+        row.addWidget(right)
 
     def choose_folder(self) -> None:
         """Ask for a plate's folder and open it."""

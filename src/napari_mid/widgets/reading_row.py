@@ -12,7 +12,7 @@ from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_actions import PlateActions
 
 #: What the sources of the flat field are called on screen.
-FLAT_FIELD_NAMES = {"off": "off", "index": "from the microscope", "estimated": "estimated from the plate"}
+FLAT_FIELD_NAMES = {"off": "off", "index": "microscope's own", "estimated": "estimated"}
 
 
 class ReadingRow(QFrame):
@@ -24,9 +24,7 @@ class ReadingRow(QFrame):
         self.actions = actions
         self.time = self._combo("Time point that is shown, scored and exported", "time")
         self.z = self._combo("Focal plane that is shown, scored and exported, or the maximum of all of them", "z")
-        self.flat_field = self._combo(
-            "Correction of uneven illumination: images are divided by a smooth profile", "flat_field"
-        )
+        self.flat_field = self._combo("Correction of uneven illumination: images are divided by a smooth profile", "flat_field")
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(2)

@@ -103,10 +103,14 @@ def _match(plate: Plate, model: MidModel, name: str, role: str) -> int:
     if by_role:
         return by_role[0]
     shown = name if role == "other" else f"{name} (role {role})"
-    hint = f"--roles NAME={role}" if role != "other" else "a plate with such a channel"
+    hint = (
+        f"say which one shows it (under Channels in the window, or --roles NAME={role})"
+        if role != "other"
+        else "take a plate with such a channel"
+    )
     raise ChannelError(
         f"Model {model.config.name} needs the channel {shown}, but plate {plate.name} has "
-        f"{', '.join(f'{channel.name} ({channel.role})' for channel in plate.channels)}; give {hint}, or choose another model."
+        f"{', '.join(f'{channel.name} ({channel.role})' for channel in plate.channels)}; {hint}, or choose another model."
     )
 
 
