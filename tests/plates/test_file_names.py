@@ -193,7 +193,7 @@ def test_nothing_there(tmp_path: Path, write_images: Write) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["omezarr_hcs.zarr", "yokogawa_cv8000/MeasurementData.mlf"])
+@pytest.mark.parametrize("name", ["yokogawa_cv8000/MeasurementData.mlf"])
 def test_formats_without_a_reader_are_said_to_be(real_data: Path, name: str) -> None:
     with pytest.raises(MidError, match=r"cannot be read yet|no index file that can be read"):
         open_plate(real_data / name)

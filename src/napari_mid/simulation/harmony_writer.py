@@ -79,6 +79,15 @@ def write_index(folder: Path, plans: Sequence[WellPlan], settings: SimulationSet
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
 
+def is_simulated(folder: Path) -> bool:
+    """Whether `folder` holds a plate that this module wrote."""
+    index = folder / INDEX
+    if not index.is_file():
+        return False
+    with index.open(encoding="utf-8", errors="replace") as file:
+        return f"<InstrumentType>{INSTRUMENT}</InstrumentType>" in file.read(2000)
+
+
 def _image(image_id: str, plan: WellPlan, field: int, channel: int, settings: SimulationSettings) -> ElementTree.Element:
     stain = STAINS[channel - 1]
     pixel_m = settings.pixel_size_um * 1e-6

@@ -14,8 +14,8 @@ from napari_mid.errors import MidError
 from napari_mid.files import atomic_folder, write_json
 from napari_mid.progress import Progress, Steps
 from napari_mid.settings import check
+from napari_mid.simulation import harmony_writer, ome_zarr_writer
 from napari_mid.simulation.cells import draw_field
-from napari_mid.simulation.harmony_writer import INDEX, INSTRUMENT, write_field, write_index
 from napari_mid.simulation.plan import WellPlan, plan_plate
 from napari_mid.simulation.settings import SimulationSettings
 
@@ -46,8 +46,8 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
     Returns
     -------
     Path
-        `out`, with ``Images/Index.idx.xml``, ``plate_map.csv``, ``truth.parquet`` (a row per nucleus) and ``simulation.json``
-        (the settings and the true dose response of every compound).
+        `out`, with ``Images/Index.idx.xml`` or ``plate.zarr`` as the layout says, ``plate_map.csv``, ``truth.parquet`` (a row per
+        nucleus) and ``simulation.json`` (the settings and the true dose response of every compound).
 
     Raises
     ------
@@ -72,7 +72,10 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
                 truth.append(drawn[done].result())
         finally:
             pool.shutdown(cancel_futures=True)
-        write_index(folder, plans, settings)
+        if settings.layout == "harmony":
+            harmony_writer.write_index(folder, plans, settings)
+        else:
+            ome_zarr_writer.write_index(folder, plans, settings)
         plate_map_table(plans).to_csv(folder / PLATE_MAP, index=False)
         pd.concat(truth, ignore_index=True).to_parquet(folder / TRUTH, index=False)
         write_json(folder / RECORD, _record(plans, settings))
@@ -82,7 +85,10 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
 
 def _draw_and_write(folder: Path, plan: WellPlan, field: int, settings: SimulationSettings) -> pd.DataFrame:
     drawn = draw_field(plan, field, settings)
-    write_field(folder, plan, field, drawn.image)
+    if settings.layout == "harmony":
+        harmony_writer.write_field(folder, plan, field, drawn.image)
+    else:
+        ome_zarr_writer.write_field(folder, plan, field, drawn.image, settings)
     return drawn.truth
 
 
@@ -134,8 +140,5 @@ def cell_count(folder: Path) -> int:
 
 def is_simulated_plate(folder: Path) -> bool:
     """Whether `folder` was written by `simulate_steps`."""
-    index = folder / INDEX
-    if not index.is_file() or not (folder / RECORD).is_file():
-        return False
-    with index.open(encoding="utf-8", errors="replace") as file:
-        return f"<InstrumentType>{INSTRUMENT}</InstrumentType>" in file.read(2000)
+    written = harmony_writer.is_simulated(folder) or ome_zarr_writer.is_simulated(folder)
+    return written and (folder / RECORD).is_file()

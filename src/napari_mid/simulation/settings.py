@@ -10,7 +10,7 @@ from napari_mid.settings import setting
 PRESETS = {"cardiotox": 1.0, "easy": 1.5}
 
 #: File formats in which a plate can be written.
-LAYOUTS = ("harmony",)
+LAYOUTS = ("harmony", "ome-zarr", "ome-zarr-0.4")
 
 #: Cells per square millimetre of a confluent monolayer: 70 in a field of 540 px at 0.6 µm.
 CONFLUENT_PER_MM2 = 667.0
@@ -21,7 +21,7 @@ class SimulationSettings:
     """Settings of `simulate_steps`; the same settings give the same plate, bit by bit."""
 
     preset: str = setting("cardiotox", "which phenotypes are drawn; easy is cardiotox with stronger ones", choices=PRESETS)
-    layout: str = setting("harmony", "file format of the plate", choices=LAYOUTS)
+    layout: str = setting("harmony", "file format of the plate; ome-zarr is version 0.5", choices=LAYOUTS)
     wells: int = setting(24, "number of wells", low=6, high=384)
     fields: int = setting(2, "fields of view per well", low=1, high=25)
     field_px: int = setting(540, "edge of a field in pixels", low=128, high=2160)

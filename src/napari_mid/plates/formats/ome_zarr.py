@@ -7,12 +7,13 @@ from pathlib import Path
 
 from napari_mid.errors import PlateFormatError
 from napari_mid.plates.folder import examples, is_image
+from napari_mid.plates.formats._ome_zarr_metadata import OWN_KEY
 from napari_mid.plates.formats._ome_zarr_plate import NAME, read_tree
 from napari_mid.plates.formats._ome_zarr_tree import open_tree
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.zarr_places import ROOT_FILES, ZarrPlace, remote_place
 
-__all__ = ["NAME", "can_read", "read", "read_url"]
+__all__ = ["NAME", "OWN_KEY", "can_read", "read", "read_url"]
 
 _ENDINGS = (".zarr",)
 #: Index files of microscopes: where one lies beside a .zarr, the folder is theirs.
