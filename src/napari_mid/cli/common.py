@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from napari_mid.plates.field import FLAT_FIELD_SOURCES
 from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, Steps, finish
 
@@ -18,13 +20,27 @@ T = TypeVar("T")
 def add_plate_options(parser: argparse.ArgumentParser, *, plate_map: bool = True) -> None:
     """Add the options with which `opened_plate` opens a plate."""
     parser.add_argument(
-        "--roles", nargs="+", default=[], metavar="NAME=ROLE", help="what channels show, for example Channel2=nucleus"
+        "--roles",
+        action="append",
+        default=[],
+        metavar="NAME=ROLE",
+        help="what channels show, for example Channel2=nucleus; several may follow one another",
     )
     parser.add_argument("--nucleus-channel", metavar="NAME", help="short for --roles NAME=nucleus")
     parser.add_argument(
         "--pattern",
         metavar="PATTERN",
         help="how the file names are built where no built-in pattern fits, for example 'img_{well}_{site}_{channel}.tif'",
+    )
+    parser.add_argument("--time-point", type=int, metavar="N", help="number of the time point to read (default: the first)")
+    parser.add_argument(
+        "--focal-plane", type=int, metavar="N", help="number of the focal plane to read (default: the maximum of all)"
+    )
+    parser.add_argument(
+        "--flat-field",
+        choices=FLAT_FIELD_SOURCES,
+        help="correct uneven illumination: not at all, with the profiles of the plate's index, or with those estimated from its "
+        "images (default: index where the index has profiles, else off)",
     )
     if plate_map:
         parser.add_argument("--plate-map", type=Path, metavar="FILE", help="CSV, TSV or XLSX with a row per well")
@@ -48,11 +64,25 @@ def _usage(message: str) -> int:
     return 2
 
 
-def opened_plate(path: Path | str, options: argparse.Namespace) -> Plate:
-    """Open the plate at `path`, which may be a URL, with the roles, file pattern and plate map of `options`."""
+def opened_plate(path: Path | str, options: argparse.Namespace, *, pixels: bool = True) -> Plate:
+    """Open the plate at `path`, which may be a URL, with the roles, file pattern, plate map and reading of `options`.
+
+    Without `pixels`, a flat field that is to be estimated from the images is noted, not estimated.
+    """
     from napari_mid.plates import open_plate
 
-    return open_plate(path, roles=roles_from(options), pattern=options.pattern, plate_map=getattr(options, "plate_map", None))
+    plate = open_plate(path, roles=roles_from(options), pattern=options.pattern, plate_map=getattr(options, "plate_map", None))
+    if options.time_point is None and options.focal_plane is None and options.flat_field is None:
+        return plate
+    reading = dataclasses.replace(plate.reading, time=options.time_point, z=options.focal_plane)
+    if options.flat_field is not None:
+        reading = dataclasses.replace(reading, flat_field=options.flat_field, flat_fields=())
+    plate = plate.with_reading(reading)
+    if options.flat_field == "estimated" and pixels:
+        from napari_mid.images.flat_field import estimate_flat_fields
+
+        return run_with_bar(estimate_flat_fields(plate))
+    return plate
 
 
 def run_with_bar(steps: Steps[T]) -> T:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_mid.cells.device import AUTO
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
-from napari_mid.errors import ChannelError, PlateFormatError, PlateNotFoundError, WellError
+from napari_mid.errors import ChannelError, PlateFormatError, PlateNotFoundError, SettingsError, WellError
 from napari_mid.plates.urls import is_url, path_or_url
 from napari_mid.settings import add_options, from_options
 
@@ -95,6 +95,11 @@ def _loose_steps(options: argparse.Namespace, settings: DetectionSettings) -> St
 
     if options.channel or options.nucleus_channel or options.roles:
         raise ChannelError(f"{options.images} is no plate, so its images have no channels to choose from; leave the channel out.")
+    if options.time_point is not None or options.focal_plane is not None or options.flat_field is not None:
+        raise SettingsError(
+            f"{options.images} is no plate, so there is no choice of how its images are read; leave out --time-point, "
+            "--focal-plane and --flat-field."
+        )
     if options.wells:
         raise WellError(f"{options.images} is no plate, so there are no wells to choose from; leave out --wells.")
     paths = [path.absolute() for path in _loose_images(options.images)]

@@ -10,7 +10,10 @@ from napari_mid.cli.common import add_plate_options, opened_plate, print_facts, 
 from napari_mid.plates.urls import path_or_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_mid.plates.field import Channel
+    from napari_mid.plates.flat_field import FlatField
     from napari_mid.plates.plate import Plate, Well
 
 EXAMPLE = "napari-mid info Images/Index.idx.xml --json"
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print what is on the plate."""
-    plate = opened_plate(options.plate, options)
+    plate = opened_plate(options.plate, options, pixels=False)
     if options.json:
         print_facts(plate_facts(plate), as_json=True)
         return
@@ -55,6 +58,9 @@ def plate_facts(plate: Plate) -> dict[str, Any]:
         ],
         "wells": {name: {**well.condition, "fields": sorted(well.fields)} for name, well in plate.wells.items()},
         "n_images": plate.n_images,
+        "time_points": list(plate.time_points),
+        "focal_planes": list(plate.focal_planes),
+        "flat_field": {"index": _corrected(plate.channels, plate.index_flat_fields), "used": plate.reading.flat_field},
         "missing_files": list(plate.missing_files),
         "warnings": list(plate.warnings),
         "simulated": plate.simulated,
@@ -76,6 +82,9 @@ def summary(plate: Plate) -> list[str]:
         "images": f"{plate.n_images}" + (f", {len(plate.missing_files)} of them missing" if plate.missing_files else ""),
         "plate map": _conditions(plate),
     }
+    reading = _reading(plate)
+    if reading:
+        facts["read as"] = reading
     if len(wells) > len(with_images):
         facts["wells"] += f"; {len(wells) - len(with_images)} without"
     return lines + [f"  {name:<11}{text}" for name, text in facts.items()]
@@ -101,6 +110,39 @@ def _series(wells: list[Well]) -> str:
     if len(depths) > 1:
         text += f", {len(depths)} focal planes"
     return text
+
+
+def _corrected(channels: Sequence[Channel], flat_fields: Sequence[FlatField | None]) -> list[str]:
+    """Names of the channels that have a profile."""
+    return [channel.name for channel, flat_field in zip(channels, flat_fields, strict=False) if flat_field is not None]
+
+
+def _reading(plate: Plate) -> str:
+    """What the plate leaves a choice about: time point, focal plane, flat-field correction."""
+    times, depths, reading = plate.time_points, plate.focal_planes, plate.reading
+    parts = []
+    if len(times) > 1:
+        parts.append(f"time point {times[0] if reading.time is None else reading.time} of {_numbers(times)}")
+    if len(depths) > 1:
+        parts.append(
+            f"maximum of the focal planes {_numbers(depths)}"
+            if reading.z is None
+            else f"focal plane {reading.z} of {_numbers(depths)}"
+        )
+    corrected = _corrected(plate.channels, plate.index_flat_fields)
+    if reading.flat_field == "estimated":
+        parts.append("flat-field correction estimated when images are read")
+    elif reading.flat_field == "index":
+        parts.append(f"flat-field corrected as the index says ({_listed(corrected)})")
+    elif corrected:
+        parts.append(f"without the flat-field correction of the index ({_listed(corrected)})")
+    return "; ".join(parts)
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """``"1 to 4"`` without gaps, else the numbers."""
+    first, last = numbers[0], numbers[-1]
+    return f"{first} to {last}" if last - first + 1 == len(numbers) else _listed([str(number) for number in numbers])
 
 
 def _conditions(plate: Plate) -> str:

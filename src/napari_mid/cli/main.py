@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(arguments[0] if arguments else None)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_one_role_each(arguments))
     try:
         options.run(options)
     except MidError as error:
@@ -76,3 +76,16 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         child.add_argument("--debug", action="store_true", help="show the traceback of an error")
         child.set_defaults(run=module.run)
     return parser
+
+
+def _one_role_each(arguments: Sequence[str]) -> list[str]:
+    """``--roles A=b C=d PLATE`` as ``--roles=A=b --roles=C=d PLATE``, so that the plate is not taken for a role."""
+    spread: list[str] = []
+    after_roles = False
+    for argument in arguments:
+        pair = after_roles and "=" in argument and not argument.startswith("-")
+        if pair and spread[-1] == "--roles":
+            spread.pop()
+        spread.append(f"--roles={argument}" if pair else argument)
+        after_roles = pair or argument == "--roles"
+    return spread
