@@ -104,8 +104,8 @@ def test_the_table_and_the_harmony_index_give_the_same_pixels(real_data: Path) -
     [
         ("", ""),
         (".", ""),
-        ("/home/ubuntu/projects/P7/images", ""),
-        ("/home/ubuntu/projects/P7/Images/", "Images/"),
+        ("/data/ubuntu/projects/P7/images", ""),
+        ("/data/ubuntu/projects/P7/Images/", "Images/"),
         ("D:\\scans\\P7\\Images", "Images/"),
         ("\\\\server\\share\\P7", ""),
         ("s3://gallery/P7/Images", "Images/"),
@@ -158,7 +158,7 @@ def test_the_same_name_in_two_folders_is_two_images(write_table: Write) -> None:
 
 def test_urls(write_table: Write) -> None:
     rows = [
-        {"URL_DNA": "file:///home/me/my%20plate/images/a%20b.tif", "Metadata_Well": "A01", "Metadata_Site": 1},
+        {"URL_DNA": "file:///data/me/my%20plate/images/a%20b.tif", "Metadata_Well": "A01", "Metadata_Site": 1},
         {"URL_DNA": "file:/C:/data/images/c.tif", "Metadata_Well": "A02", "Metadata_Site": 1},
         {"URL_DNA": "https://example.org/images/d.tif", "Metadata_Well": "A03", "Metadata_Site": 1},
     ]

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
+from napari_mid.cli.nuclei_tables import add_nuclei_option, given_nuclei
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.plates.urls import path_or_url
 from napari_mid.reports.settings import ReportSettings
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wells", required=True, help="wells to report: A01,B02 or A-D or A01-B06")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html, the figures and wells.csv")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    add_nuclei_option(parser)
     add_plate_options(parser)
     add_options(parser, ReportSettings)
     add_options(parser, ScoringSettings)
@@ -32,6 +34,7 @@ def run(options: argparse.Namespace) -> None:
     plate = opened_plate(options.plate, options)
     wells = plate.select_wells(options.wells)
     warn(plate.warnings)
+    nuclei = given_nuclei(plate, options)
 
     from napari_mid.model.folder import demo_model_path, load_model
     from napari_mid.reports.caption import DEMO_MODEL
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
 
     model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
     written = run_with_bar(
-        report_steps(plate, wells, model, options.out, settings=settings, scoring=scoring, device=options.device)
+        report_steps(plate, wells, model, options.out, settings=settings, scoring=scoring, nuclei=nuclei, device=options.device)
     )
     for result in written.plate_result.results:
         warn([f"{result.well}: {warning}" for warning in result.warnings])

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
+from napari_mid.cli.nuclei_tables import add_nuclei_option, given_nuclei
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.plates.urls import path_or_url
 from napari_mid.settings import add_options, from_options
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for wells.csv, cells.parquet and run.json")
     parser.add_argument("--wells", help="wells to score: A01,B02 or A-D or A01-B06; all where not given")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    add_nuclei_option(parser)
     add_plate_options(parser)
     add_options(parser, ScoringSettings)
 
@@ -30,12 +32,13 @@ def run(options: argparse.Namespace) -> None:
     plate = opened_plate(options.plate, options)
     wells = plate.select_wells(options.wells)
     warn(plate.warnings)
+    nuclei = given_nuclei(plate, options)
 
     from napari_mid.model.folder import demo_model_path, load_model
     from napari_mid.workflow.score_plate import score_plate_steps, wells_table, write_results
 
     model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
-    result = run_with_bar(score_plate_steps(plate, wells, model, settings=settings, device=options.device))
+    result = run_with_bar(score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device))
     write_results(result, options.out)
     for well in result.results:
         warn([f"{well.well}: {warning}" for warning in well.warnings])

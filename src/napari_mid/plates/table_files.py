@@ -28,6 +28,7 @@ _PARQUET_MAGIC = b"PAR1"
 #: How much of a CSV file tells its encoding and its header: tables of CellProfiler have thousands of columns.
 _SNIFFED_BYTES = 1 << 20
 _BATCH_ROWS = 20_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class TableFileError(ValueError):
@@ -103,7 +104,7 @@ class TableFile:
         candidates = ["\t", ",", ";"] if self.path.suffix.casefold() == ".tsv" else [",", "\t", ";"]
         self._delimiter = max(candidates, key=bare.count)
         try:
-            return [" ".join(cell.split()) for cell in next(self._reader(io.StringIO(header, newline="")), [])]
+            return [_one_line(cell) for cell in next(self._reader(io.StringIO(header, newline="")), [])]
         except csv.Error as error:
             raise TableFileError(str(error)) from error
 
@@ -122,7 +123,7 @@ class TableFile:
                     if len(row) != self._width and (any(row[self._width :]) or len(row) <= last):
                         self.uneven_rows += 1
                         continue
-                    yield tuple([row[place].strip() for place in places])
+                    yield tuple([_one_line(row[place]) for place in places])
         except (csv.Error, OSError, UnicodeError) as error:
             self.damage = str(error)
 
@@ -130,7 +131,7 @@ class TableFile:
         import pyarrow.parquet
 
         try:
-            return [str(name) for name in pyarrow.parquet.ParquetFile(self.path).schema_arrow.names]
+            return [_one_line(str(name)) for name in pyarrow.parquet.ParquetFile(self.path).schema_arrow.names]
         except Exception as error:  # pyarrow raises whatever it meets in a damaged file
             raise TableFileError(f"it is no readable Parquet file, {_first_line(error)}") from error
 
@@ -165,7 +166,12 @@ def _text(value: object) -> str:
             return ""
         if value.is_integer() and abs(value) < 1e15:
             return str(int(value))
-    return str(value).strip()
+    return _one_line(str(value))
+
+
+def _one_line(text: str) -> str:
+    """`text` as it may stand in a message: a damaged cell may hold line ends and control signs."""
+    return text.strip() if text.isprintable() else " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _first_line(error: Exception) -> str:

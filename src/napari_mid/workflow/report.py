@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_mid.cells.device import AUTO
+from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.slices import cut_slices
 from napari_mid.errors import WellError
 from napari_mid.files import atomic_path
@@ -106,11 +107,12 @@ def report_steps(
     *,
     settings: ReportSettings | None = None,
     scoring: ScoringSettings | None = None,
+    nuclei: Mapping[str, Mapping[int, Nuclei]] | None = None,
     device: str = AUTO,
 ) -> Steps[WrittenReport]:
     """Score `wells`, draw them, and write figures, tables and the report into the folder `out`.
 
-    A well that cannot be read is named in the report; the others go on.
+    A well that cannot be read is named in the report; the others go on. `nuclei` are those of `score_plate_steps`.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def report_steps(
     settings = settings or ReportSettings()
     out = Path(out)
     fitted = fit(plate, model)
-    scored = yield from score_plate_steps(fitted.plate, wells, model, settings=scoring, device=device)
+    scored = yield from score_plate_steps(fitted.plate, wells, model, settings=scoring, nuclei=nuclei, device=device)
     if not scored.results:
         raise WellError(f"None of the wells could be scored: {next(iter(scored.failed.values()), 'no wells were given.')}")
     ranges = scored.run["intensity_range"]

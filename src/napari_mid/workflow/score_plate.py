@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from napari_mid.cells.device import AUTO, device_label, pick_device
+from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import MidError
 from napari_mid.files import atomic_path, write_json
@@ -57,9 +58,12 @@ def score_plate_steps(
     *,
     settings: ScoringSettings | None = None,
     detection: DetectionSettings | None = None,
+    nuclei: Mapping[str, Mapping[int, Nuclei]] | None = None,
     device: str = AUTO,
 ) -> Steps[PlateResult]:
     """Score `wells`; a well that cannot be read is recorded as failed and the others go on.
+
+    Where `nuclei` are given, by well and field, none are located: a well without any has no cells, and a warning that says so.
 
     Raises
     ------
@@ -75,7 +79,14 @@ def score_plate_steps(
     for done, well in enumerate(wells):
         yield Progress("scoring wells", done, len(wells), well.name)
         steps = score_well_steps(
-            plate, well.name, model, intensity=intensity, settings=settings, detection=detection, device=device
+            plate,
+            well.name,
+            model,
+            intensity=intensity,
+            nuclei=None if nuclei is None else nuclei.get(well.name, {}),
+            settings=settings,
+            detection=detection,
+            device=device,
         )
         try:
             while True:
@@ -86,6 +97,9 @@ def score_plate_steps(
         except MidError as error:
             failed[well.name] = str(error)
             continue
+        if nuclei is not None and not nuclei.get(well.name):
+            told = f"{_source(nuclei).get('table', 'the table')} has no nuclei in {well.name}"
+            result = dataclasses.replace(result, warnings=(told, *result.warnings))
         results.append(result)
         for step, spent in result.seconds.items():
             seconds[step] = seconds.get(step, 0.0) + spent
@@ -93,7 +107,15 @@ def score_plate_steps(
     seconds["total"] = time.perf_counter() - start
     run = run_record(plate, model, settings or ScoringSettings(), detection or model_detection(model), device, seconds)
     run["intensity_range"] = intensity.by_name(plate)
+    if nuclei is not None:
+        run["settings"]["detection"] = _source(nuclei)
     return PlateResult(plate, tuple(results), failed, run)
+
+
+def _source(nuclei: Mapping[str, Mapping[int, Nuclei]]) -> dict[str, Any]:
+    """Where nuclei that were given come from."""
+    first = next((found for fields in nuclei.values() for found in fields.values()), None)
+    return {} if first is None else {"detector": first.detector, **first.settings}
 
 
 def wells_table(plate_result: PlateResult) -> pd.DataFrame:

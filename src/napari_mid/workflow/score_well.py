@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_mid.cells.detectors import detect_field
 from napari_mid.cells.device import AUTO, device_label, pick_device
+from napari_mid.cells.from_tables import inside_image
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.cells.slices import slice_batches, touches_border
@@ -192,6 +193,10 @@ def _encode_well(
             found = nuclei[number]
         else:
             continue
+        if nuclei is not None:
+            found, outside = inside_image(found, planes.shape)
+            if outside:
+                warnings.append(f"{outside} of the nuclei given for {field.key} lie outside its image and are left out")
         tables.append(_table(fitted.plate.name, found, model.config.slice_px, planes.shape))
         low, high = zip(*(intensity.limits(channel) for channel in fitted.channels), strict=True)
         on_device = torch.from_numpy(planes).to(place)
