@@ -13,6 +13,14 @@ import tifffile
 
 from napari_mid.cli.main import main
 from napari_mid.errors import SettingsError
+from napari_mid.model.folder import load_model, save_model
+from napari_mid.model.network import MidModel
+from napari_mid.plates import open_plate
+from napari_mid.plates.field import Reading
+from napari_mid.progress import finish
+from napari_mid.training.settings import TrainingSettings
+from napari_mid.workflow.contract import fit
+from napari_mid.workflow.train import train_model_steps
 
 
 @pytest.fixture
@@ -129,3 +137,28 @@ def test_loose_images_have_no_such_choices(tmp_path: Path, capsys: pytest.Captur
 def test_roles_may_stand_before_the_plate(disc_plate: Path, capsys: pytest.CaptureFixture[str], order: list[str]) -> None:
     facts = info(capsys, *(str(disc_plate) if part == "PLATE" else part for part in order))
     assert [channel["role"] for channel in facts["channels"]] == ["nucleus", "ros"]
+
+
+def test_what_was_read_is_in_the_record_of_a_run(disc_plate: Path, small_model: MidModel, tmp_path: Path) -> None:
+    save_model(small_model, tmp_path / "model", card="", metrics={})
+    roles = ["--roles", "w1=nucleus", "w2=ros"]
+    arguments = ["score", str(disc_plate), "--model", str(tmp_path / "model"), "--wells", "A01", "--device", "cpu", *roles]
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--time-point", "1", "--focal-plane", "1"]) == 0
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["settings"]["reading"] == {"time_point": 1, "focal_plane": 1, "flat_field": "off"}
+
+
+def test_a_model_knows_how_its_plates_were_read(disc_plate: Path, tmp_path: Path) -> None:
+    as_stored = open_plate(disc_plate, roles={"w1": "nucleus"})
+    corrected = as_stored.with_reading(Reading(flat_field="estimated", flat_fields=(None, None)))
+    settings = TrainingSettings(slice_size=32, backbone="test_resnet", width=16, heads=2, steps=1, set_size=4, validation=0)
+    finish(train_model_steps([corrected], tmp_path / "model", label="role", settings=settings, device="cpu"))
+    model = load_model(tmp_path / "model")
+    assert model.config.flat_field == "estimated"
+    assert "focal plane maximum projection, flat-field estimated" in model.card
+    assert fit(corrected, model).warnings == ()
+    (warning,) = fit(as_stored, model).warnings
+    assert warning == "this plate is read without flat-field correction, the model was trained with"
+    mixed = finish(train_model_steps([corrected, as_stored], tmp_path / "mixed", label="role", settings=settings, device="cpu"))
+    assert any("flat-field" in note for note in mixed.warnings)
+    assert fit(as_stored, load_model(tmp_path / "mixed")).warnings == ()

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: `ModelConfig.flat_field` of a model whose plates were not all read in the same way.
+MIXED = "mixed"
+
 
 @dataclass(frozen=True)
 class ModelChannel:
@@ -35,6 +38,9 @@ class ModelConfig:
         Of the plates it was trained on, where known.
     normalisation
         ``"plate"`` or ``"per_slice"`` (mid.md, section 1).
+    flat_field
+        Where the flat-field correction of the training images came from (`napari_mid.plates.field.FLAT_FIELD_SOURCES`), or
+        `MIXED` where the plates differed.
     nucleus_channel
         Name of the channel in which nuclei were detected.
     backbone, width, heads, blocks, mlp_ratio, dropout, drop_path
@@ -60,6 +66,7 @@ class ModelConfig:
     slice_px: int = 96
     pixel_size_um: float | None = None
     normalisation: str = "plate"
+    flat_field: str = "off"
     nucleus_channel: str = ""
     backbone: str = "resnet18"
     width: int = 512

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_mid.model.config import ModelConfig
+from napari_mid.plates.plate import Plate
 from napari_mid.training.bags import LabelledBags
 from napari_mid.training.loop import History
 from napari_mid.training.settings import TrainingSettings
@@ -16,7 +17,7 @@ def write_card(
     config: ModelConfig,
     settings: TrainingSettings,
     bags: LabelledBags,
-    plates: Sequence[str],
+    plates: Sequence[Plate],
     held_out: Sequence[str],
     history: History,
     metrics: Mapping[str, Any],
@@ -34,7 +35,8 @@ def write_card(
         "Research use only.",
         "",
         "## Data",
-        f"- plates: {', '.join(plates)}",
+        f"- plates: {', '.join(plate.name for plate in plates)}",
+        *dict.fromkeys(_reading_line(plate) for plate in plates),
         f"- {len(bags.slices)} cells in {len(bags.names)} bags ({config.bag}); split by {bags.split_unit}",
         *(
             f"- {name}: {int((bags.labels == number).sum())} bags, "
@@ -62,6 +64,11 @@ def write_card(
         "- A score holds for plates of the same cells, stains, microscope and exposure as those above.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _reading_line(plate: Plate) -> str:
+    facts = plate.reading.facts()
+    return f"- read: time point {facts['time_point']}, focal plane {facts['focal_plane']}, flat-field {facts['flat_field']}"
 
 
 def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_mid.errors import ChannelError
+from napari_mid.model.config import MIXED
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate
 
@@ -115,10 +116,17 @@ def _match(plate: Plate, model: MidModel, name: str, role: str) -> int:
 
 
 def _warnings(plate: Plate, model: MidModel) -> list[str]:
+    warnings = []
     trained, here = model.config.pixel_size_um, plate.pixel_size_um
     if trained and here and abs(here / trained - 1) > PIXEL_SIZE_TOLERANCE:
-        return [
+        warnings.append(
             f"pixels of this plate are {here:.3g} µm, the model was trained with {trained:.3g} µm: cells look "
             f"{trained / here:.2g} times as large to it"
-        ]
-    return []
+        )
+    corrected, with_or_without = plate.reading.flat_field != "off", ("without", "with")
+    if model.config.flat_field != MIXED and corrected != (model.config.flat_field != "off"):
+        warnings.append(
+            f"this plate is read {with_or_without[corrected]} flat-field correction, the model was trained "
+            f"{with_or_without[not corrected]}"
+        )
+    return warnings

@@ -21,7 +21,7 @@ from napari_mid.images.fields import load_field
 from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
 from napari_mid.inference.scoring import score_bag
 from napari_mid.inference.settings import ScoringSettings
-from napari_mid.model.config import ModelChannel, ModelConfig
+from napari_mid.model.config import MIXED, ModelChannel, ModelConfig
 from napari_mid.model.folder import save_model
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate, Well
@@ -107,6 +107,7 @@ def train_model_steps(
         slice_px=settings.slice_size,
         pixel_size_um=plates[0].pixel_size_um,
         normalisation=settings.normalisation,
+        flat_field=_flat_field(plates),
         nucleus_channel=plates[0].channels[plates[0].role_index("nucleus")].name,
         backbone=settings.backbone,
         width=settings.width,
@@ -124,11 +125,13 @@ def train_model_steps(
         model, history = yield from _trained(config, bags, np.ones_like(held_out), settings, place)
         seconds += history.seconds
     notes = _notes(bags, metrics)
+    if config.flat_field == MIXED:
+        notes.append("Some of the plates were read with a flat-field correction, others without or with another.")
     card = write_card(
         config,
         settings,
         bags,
-        [plate.name for plate in plates],
+        plates,
         [bags.names[bag] for bag in np.flatnonzero(held_out)],
         history,
         metrics,
@@ -136,6 +139,11 @@ def train_model_steps(
     )
     save_model(model, out, card=card, metrics={"validation": metrics, "losses": [round(loss, 5) for loss in history.losses]})
     return Trained(Path(out), metrics, (*warnings, *notes), seconds)
+
+
+def _flat_field(plates: Sequence[Plate]) -> str:
+    sources = {plate.reading.flat_field for plate in plates}
+    return sources.pop() if len(sources) == 1 else MIXED
 
 
 def _trained(
