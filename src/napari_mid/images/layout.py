@@ -44,6 +44,15 @@ class WellLayout:
             max((self.origins[n][1] + self.shapes[n][1] for n in self.origins), default=0),
         )
 
+    def overlaps(self) -> bool:
+        """Whether any two fields share a pixel."""
+        boxes = [(*self.origins[number], *self.shapes[number]) for number in self.origins]
+        return any(
+            one_top < top + height and top < one_top + one_height and one_left < left + width and left < one_left + one_width
+            for index, (one_top, one_left, one_height, one_width) in enumerate(boxes)
+            for top, left, height, width in boxes[:index]
+        )
+
     def to_well(self, field: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Move (N, 2) points (y, x) from pixels of `field` to pixels of the well."""
         moved: NDArray[np.float64] = np.asarray(points, dtype=float) + np.asarray(self.origins[field], dtype=float)

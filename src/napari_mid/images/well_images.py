@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
@@ -42,6 +43,8 @@ class WellImages:
         Field number to the channels of which it has no image; they are 0 in `fields`.
     factor
         How much coarser these pixels are than those of the files; more than 1 for a preview.
+    canvas
+        (C, Y, X) of the whole well, of which `fields` are views; None where fields overlap or differ in size.
     """
 
     plate: str
@@ -51,11 +54,12 @@ class WellImages:
     warnings: tuple[str, ...] = ()
     absent: Mapping[int, frozenset[int]] = field(default_factory=dict)
     factor: float = 1.0
+    canvas: NDArray[Any] | None = None
 
     @property
     def nbytes(self) -> int:
         """Memory that the pixels take."""
-        return sum(image.nbytes for image in self.fields.values())
+        return sum(image.nbytes for image in self.fields.values()) if self.canvas is None else self.canvas.nbytes
 
     def pixels(self, number: int, channels: list[int]) -> NDArray[Any]:
         """Some channels (C, Y, X) of the field `number`.
@@ -73,10 +77,10 @@ class WellImages:
         return found
 
     def mosaic(self, channel: int) -> NDArray[Any]:
-        """Channel `channel` of all fields in place, (Y, X); gaps are 0. The pixels of a well of one field are not copied."""
-        if len(self.fields) == 1:
-            alone: NDArray[Any] = next(iter(self.fields.values()))[channel]
-            return alone
+        """Channel `channel` of all fields in place, (Y, X); gaps are 0. Where there is a `canvas` it is a view of it."""
+        if self.canvas is not None:
+            view: NDArray[Any] = self.canvas[channel]
+            return view
         canvas = np.zeros(self.layout.shape, dtype=np.result_type(*(image.dtype for image in self.fields.values())))
         for number in sorted(self.fields):
             top, left = self.layout.origins[number]
@@ -96,31 +100,98 @@ def load_well(well: Well) -> Steps[WellImages]:
         If no field can be read.
     """
     wanted = [(number, channel) for number in sorted(well.fields) for channel in _present(well.fields[number])]
-    found: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
-    problems: dict[int, str] = {
-        number: f"{one.key} of plate {one.plate} has no image on disk." for number, one in well.fields.items() if not one.planes
-    }
+    gathered = _Gathered(well)
     yield Progress("reading images", 0, len(wanted), well.name)
-    with closing(in_parallel(lambda key: load_field_channel(well.fields[key[0]], key[1]), wanted)) as reading:
-        for done, ((number, channel), image) in enumerate(reading, start=1):
+    with closing(in_parallel(gathered.read, wanted)) as reading:
+        for done, ((number, _), finished) in enumerate(reading, start=1):
             try:
-                found[number][channel] = image.result()
+                finished.result()
             except ImageReadError as error:
-                problems.setdefault(number, str(error))
+                gathered.problems.setdefault(number, str(error))
             yield Progress("reading images", done, len(wanted), well.fields[number].key)
-    fields: dict[int, NDArray[Any]] = {}
-    for number in sorted(set(found) - set(problems)):
-        try:
-            fields[number] = _stacked(well.fields[number], found.pop(number))
-        except ImageReadError as error:
-            problems[number] = str(error)
-    if not fields:
-        reason = problems[min(problems)] if problems else "it has no fields."
-        raise ImageReadError(f"No field of well {well.name} of plate {well.plate} can be read: {reason}")
-    absent = _absent(well, fields)
-    shapes = {number: (image.shape[1], image.shape[2]) for number, image in fields.items()}
-    warnings = (*(problems[number] for number in sorted(problems)), *_absent_warnings(well, absent))
-    return WellImages(well.plate, well.name, fields, well_layout(well.fields, shapes), warnings, absent)
+    return gathered.images()
+
+
+class _Gathered:
+    """The images of a well as they come in.
+
+    In the usual well all images have the size and type of the first one and no fields overlap: they are put on one canvas, so
+    that nothing is copied again for the display. Otherwise each field keeps its own pixels.
+    """
+
+    def __init__(self, well: Well) -> None:
+        self.well = well
+        self.problems = {
+            number: f"{one.key} of plate {one.plate} has no image on disk."
+            for number, one in well.fields.items()
+            if not one.planes
+        }
+        self._lock = threading.Lock()
+        self._canvas: NDArray[Any] | None = None
+        self._layout: WellLayout | None = None
+        self._apart: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
+
+    def read(self, key: tuple[int, int]) -> None:
+        """Read one (field number, channel); called from several threads, so that putting it in place is parallel, too.
+
+        Raises
+        ------
+        ImageReadError
+            If the image cannot be read.
+        """
+        number, channel = key
+        image = load_field_channel(self.well.fields[number], channel)
+        with self._lock:
+            if self._layout is None:
+                self._prepare(image)
+            view = self._view(number)
+            if view is None or image.shape != view.shape[1:] or image.dtype != view.dtype:
+                self._canvas = None  # not as uniform as the first image promised; what lies on the canvas stays valid
+                self._apart[number][channel] = image
+                return
+            self._apart[number][channel] = view[channel]
+        view[channel] = image
+
+    def _prepare(self, first: NDArray[Any]) -> None:
+        """Lay the fields out as if all had the size of the `first` image."""
+        there = [number for number, one in self.well.fields.items() if one.planes]
+        self._layout = well_layout(self.well.fields, dict.fromkeys(there, (first.shape[0], first.shape[1])))
+        if not self._layout.overlaps():
+            n_channels = len(self.well.fields[there[0]].channels)
+            self._canvas = np.zeros((n_channels, *self._layout.shape), dtype=first.dtype)
+
+    def images(self) -> WellImages:
+        """The well.
+
+        Raises
+        ------
+        ImageReadError
+            If no field can be read.
+        """
+        canvas = self._canvas if not self.problems else None
+        fields: dict[int, NDArray[Any]] = {}
+        for number in sorted(set(self._apart) - set(self.problems)):
+            view = self._view(number) if canvas is not None else None
+            try:
+                fields[number] = view if view is not None else _stacked(self.well.fields[number], self._apart.pop(number))
+            except ImageReadError as error:
+                self.problems[number], canvas = str(error), None
+        if not fields:
+            reason = self.problems[min(self.problems)] if self.problems else "it has no fields."
+            raise ImageReadError(f"No field of well {self.well.name} of plate {self.well.plate} can be read: {reason}")
+        shapes = {number: (image.shape[1], image.shape[2]) for number, image in fields.items()}
+        absent = _absent(self.well, fields)
+        warnings = (*(self.problems[number] for number in sorted(self.problems)), *_absent_warnings(self.well, absent))
+        layout = well_layout(self.well.fields, shapes)
+        return WellImages(self.well.plate, self.well.name, fields, layout, warnings, absent, canvas=canvas)
+
+    def _view(self, number: int) -> NDArray[Any] | None:
+        """Where the field `number` (C, Y, X) lies on the canvas, if there is one."""
+        if self._canvas is None or self._layout is None:
+            return None
+        (top, left), (height, width) = self._layout.origins[number], self._layout.shapes[number]
+        view: NDArray[Any] = self._canvas[:, top : top + height, left : left + width]
+        return view
 
 
 def preview_well(well: Well) -> WellImages | None:
