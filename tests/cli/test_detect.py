@@ -100,6 +100,15 @@ def test_a_folder_of_loose_images(tmp_path, capsys):
     assert "8 nuclei in 2 images" in output.out
 
 
+def test_loose_images_in_the_only_folder_with_images(tmp_path, capsys):
+    (tmp_path / "loose" / "images").mkdir(parents=True)
+    tifffile.imwrite(tmp_path / "loose" / "images" / "one.tif", discs())
+    assert detect(tmp_path / "loose", "--out", tmp_path / "n.csv") == 0
+    assert {(row["Metadata_Well"], row["Image_FileName"]) for row in rows(tmp_path / "n.csv")} == {("", "one.tif")}
+    assert detect(tmp_path / "loose", "--out", tmp_path / "n.csv", "--nucleus-channel", "Channel1") == 1
+    assert "no plate" in capsys.readouterr().err
+
+
 def test_blank_images_give_a_table_without_rows(tmp_path):
     folder = tmp_path / "blank"
     folder.mkdir()

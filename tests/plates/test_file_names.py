@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_mid.errors import MidError, PlateFormatError, PlateNotFoundError
+from napari_mid.errors import PlateFormatError, PlateNotFoundError
 from napari_mid.plates import open_plate
+from napari_mid.plates.formats import file_names
+from napari_mid.plates.formats._loose import LOOSE
 
 Write = Callable[..., Path]
 
@@ -44,6 +46,9 @@ def test_real_sparse_metaxpress_invents_nothing(real_data: Path) -> None:
     assert {name: list(well.fields) for name, well in plate.wells.items()} == {"A01": [1], "A02": [4]}
     assert plate.channel_names == ("w1", "w3")
     assert (plate.n_images, plate.missing_files, plate.warnings) == (4, (), ())
+    # as the headers say
+    assert plate.pixel_size_um == plate["A02"].fields[4].pixel_size_um == 0.645
+    assert [(channel.role, channel.wavelength_nm) for channel in plate.channels] == [("nucleus", 447), ("other", 692)]
     image = plate["A02"].fields[4].load_channel(1)
     np.testing.assert_array_equal(image, tifffile.imread(real_data / "metaxpress_sparse" / "IM-Assays-EXP2_A02_s4_w3.TIF", key=0))
 
@@ -76,9 +81,10 @@ def test_real_cellpainting_jump_has_harmony_names_and_no_index(real_data: Path) 
     assert plate.wells["A01"].fields[1].load([0]).shape == (1, 1080, 1080)
 
 
-def test_real_loose_images_say_how_to_give_a_pattern(real_data: Path) -> None:
-    with pytest.raises(PlateFormatError, match=r"181 images.*\.png.*--pattern"):
-        open_plate(real_data / "nuclei_dsb2018" / "images")
+def test_a_folder_of_several_plates_names_them(write_images: Write) -> None:
+    home = write_images("one/x_A01_w1.tif", "two/x_A01_w1.tif")
+    with pytest.raises(PlateFormatError, match=r"one, two\. Open one"):
+        open_plate(home)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,17 @@ def test_real_loose_images_say_how_to_give_a_pattern(real_data: Path) -> None:
         (["P_A01_s1_w1A1B2C3D4-1111-2222-3333-444455556666.tif", "P_A01_s1_w1_thumbA1B2.tif"], {"A01": [1]}, ["w1"]),
         (["A1_01_2_1_Texas Red_001.tif", "A1_01_1_1_Hoechst_001.tif"], {"A01": [1]}, ["Hoechst", "Texas Red"]),
         (["Channel1-01-A-01.tif", "Channel2-01-A-01.tif"], {"A01": [1]}, ["Channel1", "Channel2"]),
+        (["Channel 1-01-A-01.tif", "Channel 2-01-A-01.tif"], {"A01": [1]}, ["Channel 1", "Channel 2"]),
+        (["r01c01f01p01-ch1.tiff", "r01c01f02p01-ch1.tiff"], {"A01": [1, 2]}, ["ch1"]),
+        (["r01c01f01p01-ch1sk1.tiff"], {"A01": [1]}, ["ch1"]),
+        (["A01_s1_w1.tif", "A01_s1_w10.tif"], {"A01": [1]}, ["w1", "w10"]),
+        (["x_a01_w1.png", "x_p24_w1.png"], {"A01": [1], "P24": [1]}, ["w1"]),
+        (["A01_w1.tif"], {"A01": [1]}, ["w1"]),
+        (["9987_B02.TIF", "9987_B03.TIF"], {"B02": [1], "B03": [1]}, ["w1"]),
+        (["A01_DAPI.tif", "A01_marker.tif"], {"A01": [1]}, ["DAPI", "marker"]),
+        (["A01_s2_DAPI.tif", "A02_s1_DAPI.tif"], {"A01": [2], "A02": [1]}, ["DAPI"]),
+        (["B03_f01_DAPI.tif", "B03_f02_DAPI.ome.tif"], {"B03": [1, 2]}, ["DAPI"]),
+        (["plate_A01_1_DAPI.tif", "my_plate_A01_1_Texas Red.tif"], {"A01": [1]}, ["DAPI", "Texas Red"]),
     ],
 )
 def test_built_in_patterns(write_images: Write, names: list[str], wells: dict[str, list[int]], channels: list[str]) -> None:
@@ -97,6 +114,30 @@ def test_built_in_patterns(write_images: Write, names: list[str], wells: dict[st
     assert {name: list(well.fields) for name, well in plate.wells.items()} == wells
     assert list(plate.channel_names) == channels
     assert plate.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["img_t01.tif", "img_t02.tif"],
+        ["img_z01_w1.tif", "img_z02_w1.tif"],
+        ["img_t01_s1.tif"],
+        ["IMG_0001.tif", "IMG_0002.tif"],
+        ["A01_final.tif", "B02_draft.tif"],
+        ["f01_DAPI.tif"],
+        ["A99_DAPI.tif", "figure_A1.tif"],
+        ["Q01.tif", "x_Z03.tif"],
+        ["r40c01f01p01-ch1.tiff"],
+        ["B02_DAPI_and_GFP.tif"],
+        ["x_A01.tif", *(f"{number}.tif" for number in range(20))],
+    ],
+)
+def test_names_that_tell_no_well_are_not_read_as_wells(write_images: Write, names: list[str]) -> None:
+    folder = write_images(*names)
+    plate = open_plate(folder)
+    assert (plate.format, list(plate.wells)) == (LOOSE, ["A01"])
+    assert plate.n_images == len(plate.wells["A01"].fields) == len(names)
+    assert not file_names.most_names_fit(folder)
 
 
 def test_time_points_and_z_steps_from_folders(write_images: Write) -> None:
@@ -173,27 +214,19 @@ def test_wells_that_no_plate_has_do_not_fit(write_images: Write) -> None:
         open_plate(write_images("a_99_99.tif"), pattern="a_{row}_{column}.tif")
 
 
-def test_nothing_there(tmp_path: Path, write_images: Write) -> None:
+def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "notes.txt").write_text("x")
-    single = write_images("x_A01_s1_w1.tif") / "x_A01_s1_w1.tif"
     for path, says in [
         (tmp_path / "nowhere" / "deep", "nowhere in it is not"),
         (tmp_path / "nothing", "There is no plate at"),
         (tmp_path / "empty", "is empty"),
         (tmp_path / "texts", "no images in"),
         (tmp_path / "texts" / "notes.txt", "no index file"),
-        (single, "single image"),
         (tmp_path / ("x" * 5000), "There is no plate at"),
     ]:
         with pytest.raises((PlateNotFoundError, PlateFormatError)) as caught:
             open_plate(path)
         assert says in str(caught.value)
         assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["yokogawa_cv8000/MeasurementData.mlf"])
-def test_formats_without_a_reader_are_said_to_be(real_data: Path, name: str) -> None:
-    with pytest.raises(MidError, match=r"cannot be read yet|no index file that can be read"):
-        open_plate(real_data / name)

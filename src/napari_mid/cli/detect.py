@@ -59,7 +59,7 @@ def _plate(options: argparse.Namespace) -> Plate | None:
         plate = opened_plate(options.images, options)
         warn(plate.warnings)
         return plate
-    if _loose_images(options.images) == [options.images]:
+    if _loose_images(options.images) == [options.images] or _is_loose_folder(options):
         return None
     try:
         plate = opened_plate(options.images, options)
@@ -71,6 +71,13 @@ def _plate(options: argparse.Namespace) -> Plate | None:
     return plate
 
 
+def _is_loose_folder(options: argparse.Namespace) -> bool:
+    """Whether the names of the images tell no well, so that the table leaves it empty; `open_plate` would put them into one."""
+    from napari_mid.plates.formats import file_names
+
+    return not options.pattern and bool(file_names.loose_images(options.images)) and not _has_index(options.images)
+
+
 def _has_index(folder: Path) -> bool:
     """Whether an index says that this is a plate: then what is wrong with it must be told, not passed over."""
     from napari_mid.plates.formats import file_names, plate_formats
@@ -79,15 +86,16 @@ def _has_index(folder: Path) -> bool:
 
 
 def _loose_images(path: Path) -> list[Path]:
-    """The image itself, or the images of the folder, ``img10`` after ``img2``."""
+    """The image itself, or the images of the folder or of its only folder with images, ``img10`` after ``img2``."""
     from napari_mid.plates.folder import is_image, natural_key
+    from napari_mid.plates.formats import file_names
 
     if path.is_file():
         return [path] if is_image(path.name) else []
     if not path.is_dir():
         return []
     names = (entry.name for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
-    return [path / name for name in sorted(filter(is_image, names), key=natural_key)]
+    return [path / name for name in sorted(filter(is_image, names), key=natural_key)] or file_names.loose_images(path)
 
 
 def _loose_steps(options: argparse.Namespace, settings: DetectionSettings) -> Steps[DetectedFields]:

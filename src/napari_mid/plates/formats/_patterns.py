@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from napari_mid.errors import PlateFormatError, WellError
 from napari_mid.plates.folder import is_image
+from napari_mid.plates.roles import guess_role
 from napari_mid.plates.well_names import well_name, well_position
 
 
@@ -40,12 +42,22 @@ class FilePattern:
         Name of the channel where the file name has none.
     whole_path
         Whether folders belong to the pattern.
+    needs_stain
+        Whether it fits only where a channel is called like a stain or a filter: ``A01_final.tif`` tells no channel.
     """
 
     name: str
     expression: re.Pattern[str]
     channel: str = "Channel1"
     whole_path: bool = False
+    needs_stain: bool = False
+
+    def fitting(self, names: Iterable[str]) -> list[tuple[str, NameParts]]:
+        """Those of `names` that fit, with what they say; none where they name no stain though one is needed."""
+        found = [(name, parts) for name in names if (parts := self.match(name)) is not None]
+        if self.needs_stain and not any(_is_stain(channel) for channel in {parts.channel for _, parts in found}):
+            return []
+        return found
 
     def match(self, relative: str) -> NameParts | None:
         """What `relative`, a path below the plate's folder with ``/``, says, or None where it does not fit."""
@@ -86,16 +98,35 @@ def _well(parts: dict[str, str | None]) -> str:
 
 _SUFFIX = r"\.(?:tiff?|png|jpe?g|bmp)"
 _ROW = r"A?[A-Z]"
+#: In lower case only rows of up to 384 wells: ``img_t01_s1`` is a time point and ``img_z01_w1`` a focal plane.
+_NO_SERIES_ROW = r"(?-i:A?[A-Z]|[a-p])"
+#: Where nothing but the well is there to go by.
+_SURE_ROW = r"(?-i:A[A-F]|[A-P])"
+_GUID = r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"
+
+#: Names of filters and fluorophores whose role nobody can tell.
+_FLUORESCENCE = re.compile(
+    r"e?[gryc]fp|mcherry|tdtomato|fitc|tritc|(tx|texas) ?red|cy ?[357]|(alexa ?(fluor)?|af) ?\d{3}|(ch|channel|c|w) ?\d\d?",
+    re.IGNORECASE | re.ASCII,
+)
 
 
-def _built_in(name: str, expression: str, channel: str = "Channel1") -> FilePattern:
-    return FilePattern(name, re.compile(expression + _SUFFIX, re.IGNORECASE | re.ASCII), channel)
+def _is_stain(channel: str) -> bool:
+    return guess_role(channel) != "other" or _FLUORESCENCE.fullmatch(channel) is not None
+
+
+def _built_in(name: str, expression: str, channel: str = "Channel1", *, needs_stain: bool = False) -> FilePattern:
+    compiled = re.compile(expression + r"(?:\.ome)?" + _SUFFIX, re.IGNORECASE | re.ASCII)
+    return FilePattern(name, compiled, channel, needs_stain=needs_stain)
 
 
 #: The first of those that fit most files is used.
 BUILT_IN = (
-    _built_in("Harmony", r"r(?P<row>\d\d)c(?P<column>\d\d)f(?P<site>\d+)p(?P<z>\d+)-(?P<channel>ch\d+)sk(?P<time>\d+)fk\d+fl\d+"),
-    _built_in("BBBC", rf"(?P<channel>Channel\d+)-\d+-(?P<row>{_ROW})-(?P<column>\d\d?)"),
+    _built_in(
+        "Harmony",
+        r"r(?P<row>\d\d)c(?P<column>\d\d)f(?P<site>\d+)p(?P<z>\d+)-(?P<channel>ch\d+)(?:sk(?P<time>\d+)(?:fk\d+)?(?:fl\d+)?)?",
+    ),
+    _built_in("BBBC", rf"(?P<channel>Channel ?\d+)-\d+-(?P<row>{_ROW})-(?P<column>\d\d?)"),
     _built_in(
         "CellVoyager",
         rf".+_(?P<well>{_ROW}\d\d)_T(?P<time>\d+)F(?P<site>\d+)L\d+A\d+Z(?P<z>\d+)(?P<channel>C(?P<order>\d+))",
@@ -103,10 +134,17 @@ BUILT_IN = (
     _built_in("Gen5", rf"(?P<well>{_ROW}\d\d?)_\d+_(?P<order>\d+)_(?P<site>\d+)_(?P<channel>[^_\d][^_]*)_(?P<time>\d+)"),
     _built_in(
         "MetaXpress",
-        # software from 5 on adds a GUID after the wavelength
-        rf"(?:.+_)?(?P<well>{_ROW}\d\d)(?:_s(?P<site>\d+))?(?:_(?P<channel>w(?P<order>\d\d?)))?"
-        r"(?:[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?",
+        # as little as can be before the well, so that the _w10 at the end is a wavelength and not a well; software from 5 on adds
+        # a GUID after the wavelength
+        rf"(?:.+?_)?(?P<well>{_NO_SERIES_ROW}\d\d)(?=_[sw]\d|{_GUID})(?:_s(?P<site>\d+))?(?:_(?P<channel>w(?P<order>\d\d?)))?"
+        rf"(?:{_GUID})?",
         channel="w1",
+    ),
+    _built_in("one image a well", rf"(?:.+?_)?(?P<well>{_SURE_ROW}\d\d)", channel="w1"),
+    _built_in(
+        "well and stain",
+        rf"(?:.+?_)?(?P<well>{_SURE_ROW}\d\d?)(?:_(?:s|f|site ?|field ?|fov ?)?(?P<site>\d+))?_(?P<channel>[A-Z][A-Z0-9 +-]*)",
+        needs_stain=True,
     ),
 )
 

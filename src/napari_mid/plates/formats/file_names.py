@@ -1,17 +1,19 @@
-"""Plates without an index: the file names alone say which well, field and channel an image is."""
+"""Plates without an index: the file names alone say which well, field and channel an image is; else images are loose."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateNotFoundError
 from napari_mid.plates.field import Channel, Field, Plane
 from napari_mid.plates.folder import examples, is_image, natural_key
+from napari_mid.plates.formats._imagexpress_header import Header, read_header
+from napari_mid.plates.formats._loose import loose_plate
 from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, user_pattern
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import guess_role
@@ -32,19 +34,28 @@ _DERIVED_FILE = re.compile(
 )
 _SERIES_FOLDER = re.compile(r"(?:(?P<time>TimePoint)|(?P<z>ZStep))_(?P<number>\d+)", re.IGNORECASE)
 
-#: Index files of formats that have no reader yet: their content is not used, and the user is told.
-_FOREIGN_INDEX = {".mlf": "a Yokogawa index", ".htd": "an ImageXpress index", ".zattrs": "OME-Zarr", "zarr.json": "OME-Zarr"}
+#: Where fewer than this part of the images of a folder fit a pattern, that is chance.
+_LEAST_FITTING = 0.1
 
 
 def can_read(path: Path) -> bool:
-    """Whether `path` is a folder; its names are looked at by `read`, which says what it found."""
-    return path.is_dir()
+    """Whether `path` is an image or a folder; its names are looked at by `read`, which says what it found."""
+    return path.is_dir() or (is_image(path.name) and path.is_file())
 
 
 def most_names_fit(folder: Path) -> bool:
     """Whether at least half of the images in and below `folder` are named as some microscope names them."""
     names = _image_names(folder, with_derived=False)
-    return bool(names) and 2 * max(sum(built_in.match(name) is not None for name in names) for built_in in BUILT_IN) >= len(names)
+    return bool(names) and 2 * max(len(built_in.fitting(names)) for built_in in BUILT_IN) >= len(names)
+
+
+def loose_images(folder: Path) -> list[Path]:
+    """The images of `folder`, or of its only folder with images, in natural order, where their names tell no well; else none."""
+    names = _image_names(folder, with_derived=False)
+    if not names or _pattern_for(names) is not None:
+        return []
+    homes = _loose_homes(names)
+    return [folder / name for name in names if name.rpartition("/")[0] == homes[0]] if len(homes) == 1 else []
 
 
 @dataclass(frozen=True)
@@ -59,10 +70,12 @@ class _Found:
 def read(path: Path, pattern: str | None = None) -> Plate:
     """Read the plate whose images lie in the folder `path`.
 
+    Images whose names tell no well, and a single image, become the fields of one well A01; `Plate.format` tells them apart.
+
     Parameters
     ----------
     path
-        The folder; an index file means the folder it lies in.
+        The folder, or an image; with a pattern, a file means the folder it lies in.
     pattern
         How the names are built, see `napari_mid.plates.formats._patterns.user_pattern`; the built-in ones are tried where None.
 
@@ -74,16 +87,16 @@ def read(path: Path, pattern: str | None = None) -> Plate:
         If the names do not fit, the pattern makes no sense, or several plates lie in the folder.
     """
     chosen = user_pattern(pattern) if pattern is not None else None
+    if chosen is None and not path.is_dir():
+        return _single(path)
     folder = path if path.is_dir() else path.parent
     names = _image_names(folder, with_derived=chosen is not None)
     if not names:
         raise PlateNotFoundError(_no_images(folder))
+    chosen = chosen or _pattern_for(names)
     if chosen is None:
-        fits = [(sum(built_in.match(name) is not None for name in names), built_in) for built_in in BUILT_IN]
-        count, chosen = max(fits, key=lambda fit: fit[0])
-        if count == 0:
-            raise PlateFormatError(_no_pattern_fits(folder, names))
-    found = [_found(name, parts) for name in names if (parts := chosen.match(name)) is not None]
+        return _loose(path, folder, names)
+    found = [_found(name, parts) for name, parts in chosen.fitting(names)]
     if not found:
         raise PlateFormatError(
             f"None of the {len(names)} images in {folder} fits the pattern {chosen.name!r}; {names[0]}, for example, does not."
@@ -93,6 +106,52 @@ def read(path: Path, pattern: str | None = None) -> Plate:
     homes = {item.home for item in found}
     left_out = [name for name in names if _found_home(name) in homes and chosen.match(name) is None]
     return _plate(path, folder, found, _left_out_warning(chosen, left_out))
+
+
+def _pattern_for(names: list[str]) -> FilePattern | None:
+    """The built-in pattern that fits most of `names`, or None where they tell no well."""
+    found, chosen = max(((built_in.fitting(names), built_in) for built_in in BUILT_IN), key=lambda fit: len(fit[0]))
+    homes = {_found_home(name) for name, _ in found}
+    beside = sum(_found_home(name) in homes for name in names)
+    return chosen if found and len(found) >= _LEAST_FITTING * beside else None
+
+
+def _single(path: Path) -> Plate:
+    warning = f"{path.name} is a single image, shown as the only field of a well A01"
+    if any(built_in.fitting([path.name]) for built_in in BUILT_IN):
+        warning += "; open its folder for the whole plate"
+    return loose_plate(path, path.stem, [path], [f"{warning}."])
+
+
+def _loose(path: Path, folder: Path, names: list[str]) -> Plate:
+    homes = _loose_homes(names)
+    if len(homes) > 1:
+        raise PlateFormatError(
+            f"{folder} holds {len(names)} images in {len(homes)} folders ({examples(homes)}) whose names do not tell the well, "
+            f"such as {names[0]}. Open one of the folders, or say how they are built with a pattern, for example "
+            "--pattern 'img_{well}_{site}_{channel}.tif'."
+        )
+    (home,) = homes
+    shown = [name for name in names if name.rpartition("/")[0] == home]
+    warnings = [
+        f"The names of the {len(shown)} images, such as {shown[0]}, do not tell the well; each image is a field of one well A01. "
+        "If they are of a plate, say how they are built with a pattern, for example --pattern 'img_{well}_{site}_{channel}.tif'."
+    ]
+    if len(shown) < len(names):
+        warnings.append(f"{len(names) - len(shown)} images in folders below are left out.")
+    return loose_plate(path, _home_name(folder / home), [folder / name for name in shown], warnings)
+
+
+def _loose_homes(names: list[str]) -> list[str]:
+    """The folders that hold loose images, relative: the plate's own where it has any, else its ``images``, else all."""
+    homes = list(dict.fromkeys(name.rpartition("/")[0] for name in names))
+    first = [home for home in homes if home == ""] or [home for home in homes if home.casefold() == "images"]
+    return first[:1] or homes
+
+
+def _home_name(home: Path) -> str:
+    # a folder called images tells less than the one above it
+    return (home.parent.name if home.name.casefold() == "images" else home.name) or "plate"
 
 
 def _image_names(folder: Path, *, with_derived: bool) -> list[str]:
@@ -159,13 +218,17 @@ def _one_plate(folder: Path, found: list[_Found], named: list[str]) -> list[_Fou
 
 def _plate(path: Path, folder: Path, found: list[_Found], warnings: list[str]) -> Plate:
     home = folder / found[0].home if len({item.home for item in found}) == 1 else folder
-    # a folder called images tells less than the one above it
-    name = (home.parent.name if home.name.casefold() == "images" else home.name) or "plate"
-    channels = _channels(found)
+    name = _home_name(home)
+    headers = _headers(folder, found)
+    pixel_size = next((header.pixel_size_um for header in headers.values() if header.pixel_size_um), None)
+    channels = _channels(found, headers)
     planes = _planes(folder, found, {channel.name: index for index, channel in enumerate(channels)}, warnings)
     wells: dict[str, Well] = {}
     for well in sorted(planes, key=well_position):
-        fields = {site: Field(name, well, site, tuple(planes[well][site]), channels) for site in sorted(planes[well])}
+        fields = {
+            site: Field(name, well, site, tuple(planes[well][site]), channels, pixel_size_um=pixel_size)
+            for site in sorted(planes[well])
+        }
         wells[well] = Well(name, well, fields)
     warnings += _uneven(wells.values(), channels)
     rows, columns = standard_plate_size((well.row, well.column) for well in wells.values())
@@ -177,18 +240,30 @@ def _plate(path: Path, folder: Path, found: list[_Found], warnings: list[str]) -
         columns=columns,
         channels=channels,
         wells=wells,
+        pixel_size_um=pixel_size,
         n_images=len(found),
         warnings=tuple(warnings),
     )
 
 
-def _channels(found: list[_Found]) -> tuple[Channel, ...]:
+def _headers(folder: Path, found: list[_Found]) -> dict[str, Header]:
+    """What the header of one image of each channel tells, where it is one of MetaXpress."""
+    first: dict[str, str] = {}
+    for item in found:
+        first.setdefault(item.parts.channel, item.relative)
+    tiffs = {channel: name for channel, name in first.items() if name.lower().endswith((".tif", ".tiff"))}
+    headers = {channel: read_header(folder / name) for channel, name in tiffs.items()}
+    return {channel: header for channel, header in headers.items() if header is not None}
+
+
+def _channels(found: list[_Found], headers: Mapping[str, Header]) -> tuple[Channel, ...]:
     """Channels by their number where the names have one, else by name."""
     order: dict[str, int] = {}
     for item in found:
         order[item.parts.channel] = min(order.get(item.parts.channel, item.parts.order), item.parts.order)
     names = sorted(order, key=lambda name: (order[name], natural_key(name)))
-    return tuple(Channel(name, guess_role(name)) for name in names)
+    emission = {name: headers[name].wavelength_nm if name in headers else None for name in names}
+    return tuple(Channel(name, guess_role(name, emission[name]), emission[name]) for name in names)
 
 
 def _planes(
@@ -239,23 +314,7 @@ def _no_images(folder: Path) -> str:
         return f"{folder} cannot be read: {error.strerror}."
     if not children:
         return f"{folder} is empty; expected the folder or the index file of a plate."
-    foreign = _foreign_index(children)
-    hint = f"it holds {foreign}, which cannot be read yet" if foreign else f"it holds {examples(children)}"
+    hint = f"it holds {examples(children)}"
     if any(is_image(child) for child in children):
         hint += " (masks, labels and thumbnails do not count)"
     return f"There are no images in {folder}; {hint}. Expected TIFF, PNG or JPEG files, or a folder with an index file."
-
-
-def _foreign_index(names: list[str]) -> str | None:
-    for name in names:
-        for ending, format_name in _FOREIGN_INDEX.items():
-            if name.casefold().endswith(ending):
-                return f"{format_name} ({name})"
-    return None
-
-
-def _no_pattern_fits(folder: Path, names: list[str]) -> str:
-    return (
-        f"{folder} holds {len(names)} images whose names do not tell the well, such as {names[0]}. Say how they are built with a "
-        "pattern, for example --pattern 'img_{well}_{site}_{channel}.tif'."
-    )
