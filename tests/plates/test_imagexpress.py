@@ -1,76 +1,27 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_mid.errors import MidError, PlateFormatError
 from napari_mid.images.layout import well_layout
 from napari_mid.plates import open_plate
-from napari_mid.plates.plate import Plate
+
+from .imagexpress_plates import header_text, htd_text, write_imagexpress
 
 GUID = "1E1AE3E6-7B2C-4D10-9A55-0123456789AB"
 
 
-def htd_text(
-    *,
-    wells: Iterable[str] = ("A01",),
-    size: tuple[int, int] = (8, 12),
-    sites: Sequence[str] = ("T",),
-    waves: Sequence[str] = ("DAPI",),
-    not_collected: Sequence[int] = (),
-    times: int = 1,
-    steps: int = 0,
-    without: Sequence[str] = (),
-) -> str:
-    """An HTD; `sites` has a text such as ``"TFT"`` for each row of the grid."""
-    flags = {True: "TRUE", False: "FALSE"}
-    lines = ['"HTSInfoFile", Version 1.0', '"Description", "a plate"', f'"TimePoints", {times}']
-    lines += [f'"ZSeries", {flags[steps > 0]}', f'"ZSteps", {steps}', f'"XWells", {size[1]}', f'"YWells", {size[0]}']
-    for row in range(size[0]):
-        selected = [flags[f"{chr(65 + row)}{column:02d}" in wells] for column in range(1, size[1] + 1)]
-        lines.append(f'"WellsSelection{row + 1}", {", ".join(selected)}')
-    lines += [f'"Sites", {flags[len("".join(sites)) > 1]}', f'"XSites", {len(sites[0])}', f'"YSites", {len(sites)}']
-    lines += [f'"SiteSelection{n}", {", ".join(flags[c == "T"] for c in row)}' for n, row in enumerate(sites, 1)]
-    lines += [f'"Waves", {flags[len(waves) > 1]}', f'"NWavelengths", {len(waves)}']
-    lines += [f'"WaveName{n}", "{name}"' for n, name in enumerate(waves, 1)]
-    lines += [f'"WaveCollect{n}", {int(n not in not_collected)}' for n in range(1, len(waves) + 1)]
-    lines.append('"EndFile"')
-    return "\r\n".join(line for line in lines if not any(line.startswith(f'"{key}') for key in without)) + "\r\n"
-
-
-def description(wavelength: float, stage: tuple[float, float] | None, pixel_size: object = 0.65, unit: str = "um") -> str:
-    y, x = stage or (0.0, 0.0)
-    place = f'<prop id="stage-position-y" type="float" value="{y}"/><prop id="stage-position-x" type="float" value="{x}"/>'
-    return (
-        '<MetaData>\n<prop id="ApplicationName" type="string" value="MetaMorph"/>\n<PlaneInfo>'
-        f'<prop id="spatial-calibration-x" type="float" value="{pixel_size}"/>'
-        f'<prop id="spatial-calibration-units" type="string" value="{unit}"/>'
-        f'<prop id="wavelength" type="float" value="{wavelength}"/>{place if stage else ""}</PlaneInfo></MetaData>'
-    )
-
-
 @pytest.fixture
 def write_plate(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes an HTD and 6 x 8 px images, the first of value 0, the next of 1, ...; gives the plate's folder."""
-
-    def write(names: Sequence[str], *, folder: str = "plate", htd: str = "p.HTD", about: str = "", **facts: object) -> Path:
-        home = tmp_path / folder
-        (home / htd).parent.mkdir(parents=True, exist_ok=True)
-        (home / htd).write_text(htd_text(**facts), encoding="cp1252", newline="")  # type: ignore[arg-type]
-        for number, name in enumerate(names):
-            (home / name).parent.mkdir(parents=True, exist_ok=True)
-            tifffile.imwrite(home / name, np.full((6, 8), number, np.uint16), description=about or None, metadata=None)
-        return home
-
-    return write
+    """`write_imagexpress` into a fresh folder."""
+    return partial(write_imagexpress, tmp_path)
 
 
 # ------------------------------------------------------------------------------------------------------------- real plates
@@ -197,6 +148,13 @@ def test_an_htd_above_the_folders_of_date_and_number(write_plate: Callable[..., 
     tifffile.imwrite(home / "2026-11-23" / "1335" / "p_A01.TIF", np.zeros((4, 4), np.uint8))
     with pytest.raises(PlateFormatError, match="2 acquisitions: 2026-11-22/1334, 2026-11-23/1335"):
         open_plate(home)
+
+
+def test_one_time_point_goes_by_the_htd_above_it(write_plate: Callable[..., Path]) -> None:
+    home = write_plate(["TimePoint_2/ZStep_1/p_A01.TIF"], times=3, steps=2)
+    plate = open_plate(home / "TimePoint_2")
+    assert (plate.name, plate.format, plate.n_images) == ("plate", "ImageXpress", 2)
+    assert plate.missing_files == ("ZStep_2/p_A01.TIF",)
 
 
 def test_the_only_plate_of_a_folder(write_plate: Callable[..., Path]) -> None:
@@ -326,7 +284,7 @@ def test_stage_positions_grow_downwards_and_to_the_right(tmp_path: Path) -> None
     for well, (y0, x0) in {"A01": (11000.0, 14000.0), "B02": (20000.0, 23000.0)}.items():
         for site, (dy, dx) in {1: (0, 0), 2: (0.1, 5), 3: (4, 0), 4: (4, 5)}.items():
             for wave, nm in ((1, 447.0), (2, 692.0)):
-                text = description(nm, (y0 + dy, x0 + dx), pixel_size=0.5)
+                text = header_text(nm, (y0 + dy, x0 + dx), pixel_size=0.5)
                 tifffile.imwrite(
                     home / f"p_{well}_s{site}_w{wave}.TIF", np.zeros((8, 10), np.uint8), description=text, metadata=None
                 )
@@ -343,7 +301,7 @@ def test_wells_laid_out_differently_get_a_grid(tmp_path: Path) -> None:
     (tmp_path / "p.HTD").write_text(htd_text(wells=["A01", "A02"], sites=["TT"]))
     for well, step in (("A01", 5), ("A02", -5)):
         for site in (1, 2):
-            text = description(447, (0, site * step), pixel_size=0.5)
+            text = header_text(447, (0, site * step), pixel_size=0.5)
             tifffile.imwrite(tmp_path / f"p_{well}_s{site}.TIF", np.zeros((8, 10), np.uint8), description=text, metadata=None)
     plate = open_plate(tmp_path)
     assert all(field.position_um is None for well in plate.wells.values() for field in well.fields.values())
@@ -352,7 +310,7 @@ def test_wells_laid_out_differently_get_a_grid(tmp_path: Path) -> None:
 
 def test_without_stage_positions_the_sites_stand_as_planned(write_plate: Callable[..., Path]) -> None:
     names = [f"p_A01_s{site}.TIF" for site in (1, 2, 3)]
-    plate = open_plate(write_plate(names, sites=["TFT", "FTF"], about=description(0, None)))
+    plate = open_plate(write_plate(names, sites=["TFT", "FTF"], about=header_text(0, None)))
     assert (plate.channels[0].wavelength_nm, plate.pixel_size_um) == (None, 0.65)
     positions = [field.position_um for field in plate.wells["A01"].fields.values()]
     (y1, x1), (y2, x2), (y3, x3) = (position for position in positions if position is not None)
@@ -367,10 +325,10 @@ def test_without_stage_positions_the_sites_stand_as_planned(write_plate: Callabl
         "",
         "<MetaData>",
         "no xml",
-        description(1, (float("nan"), 0), pixel_size="nan"),
-        description(-5, None, pixel_size=0),
-        description(1e999, (1e999, 0), pixel_size="1e999"),
-        description(450, None, unit="pixel").replace("450", "four"),
+        header_text(1, (float("nan"), 0), pixel_size="nan"),
+        header_text(-5, None, pixel_size=0),
+        header_text(1e999, (1e999, 0), pixel_size="1e999"),
+        header_text(450, None, unit="pixel").replace("450", "four"),
         '<MetaData><!DOCTYPE a [<!ENTITY b "c">]><prop id="spatial-calibration-x" type="float" value="&b;"/></MetaData>',
     ],
 )
@@ -380,132 +338,9 @@ def test_headers_that_make_no_sense_lose_the_pixel_size_only(write_plate: Callab
 
 
 def test_a_file_that_is_no_tiff_is_found_out_when_it_is_read(write_plate: Callable[..., Path]) -> None:
-    home = write_plate(["p_A01.TIF", "p_A02.TIF"], wells=["A01", "A02"], about=description(447, None))
+    home = write_plate(["p_A01.TIF", "p_A02.TIF"], wells=["A01", "A02"], about=header_text(447, None))
     (home / "p_A01.TIF").write_bytes(b"II*\0 not a TIFF")
     plate = open_plate(home)
     assert (plate.pixel_size_um, plate.n_images) == (0.65, 2)
     with pytest.raises(MidError, match="p_A01"):
         plate["A01"].fields[1].load()
-
-
-# ---------------------------------------------------------------------------------------------------- plans with mistakes
-
-
-@pytest.mark.parametrize(
-    ("without", "says"),
-    [
-        (["WellsSelection"], "which wells were selected"),
-        (["XWells"], "size of the plate"),
-        (["NWavelengths", "WaveName"], "wavelengths"),
-        (["TimePoints"], "number of time points"),
-        (["WellsSelection3"], "another size"),
-        (["XSites", "YSites"], ""),
-        (["Sites", "XSites", "YSites", "SiteSelection"], ""),
-        (["ZSeries", "ZSteps", "WaveCollect", "HTSInfo", "EndFile"], ""),
-    ],
-)
-def test_keys_that_are_absent(write_plate: Callable[..., Path], without: list[str], says: str) -> None:
-    names = [f"p_B02_s{s}_w{w}.TIF" for s in (1, 2) for w in (1, 2)]
-    plate = open_plate(write_plate(names, wells=["B02"], sites=["TT"], waves=["DAPI", "Cy5"], without=without))
-    assert {name: list(well.fields) for name, well in plate.wells.items()} == {"B02": [1, 2]}
-    assert (plate.n_images, plate.missing_files) == (4, ())
-    assert any(says in warning for warning in plate.warnings) if says else plate.warnings == ()
-
-
-def test_a_selection_that_contradicts_the_size(write_plate: Callable[..., Path]) -> None:
-    home = write_plate(["p_H12.TIF"], wells=["H12"])
-    htd = home / "p.HTD"
-    htd.write_text(htd.read_text().replace('"XWells", 12', '"XWells", 6').replace('"YWells", 8', '"YWells", 4'))
-    plate = open_plate(home)
-    assert (plate.rows, plate.columns, list(plate.wells)) == (8, 12, ["H12"])
-    assert any("another size" in warning for warning in plate.warnings)
-    assert any("beyond" in warning for warning in plate.warnings)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "latin-1"])
-def test_names_of_wavelengths_in_any_encoding(write_plate: Callable[..., Path], encoding: str) -> None:
-    home = write_plate(["p_A01.TIF"], waves=["Färbung, 5 µM"])
-    htd = home / "p.HTD"
-    htd.write_bytes(htd.read_text(encoding="cp1252").encode(encoding))
-    assert open_plate(home).channel_names == ("Färbung, 5 µM",)
-
-
-@pytest.mark.parametrize("content", [b"", b"\0" * 50, b"<html></html>", b'"HTSInfoFile", Version 1.0\r\n', b'"A1", ' * 10000])
-def test_no_plan_is_told(write_plate: Callable[..., Path], content: bytes) -> None:
-    home = write_plate(["p_A01.TIF"])
-    (home / "p.HTD").write_bytes(content)
-    for path in (home, home / "p.HTD"):
-        with pytest.raises(PlateFormatError, match=r"p\.HTD tells nothing.*--pattern") as caught:
-            open_plate(path)
-        assert "\n" not in str(caught.value)
-    assert open_plate(home, pattern="p_{well}.TIF").n_images == 1
-
-
-@pytest.mark.parametrize("text", ["1e999", "nan", "-1", "0", "9" * 8, "9" * 5000, "", "٣", "0x10", "1_0", '"', "TRUE"])
-@pytest.mark.parametrize("key", ["TimePoints", "ZSteps", "XWells", "YWells", "XSites", "NWavelengths", "WaveCollect1", "ZSeries"])
-def test_numbers_that_are_none(write_plate: Callable[..., Path], key: str, text: str) -> None:
-    home = write_plate(["p_A01_s1_w1.TIF"], sites=["TT"], waves=["DAPI", "Cy5"], steps=2)
-    htd = home / "p.HTD"
-    htd.write_text(re.sub(rf'"{key}", .*', f'"{key}", {text}', htd.read_text()), encoding="utf-8")
-    plate = open_plate(home)
-    assert plate.wells["A01"].fields[1].planes
-    assert plate.n_images <= 16
-
-
-def test_a_plan_of_too_many_images_is_damaged(write_plate: Callable[..., Path]) -> None:
-    home = write_plate(["p_A01.TIF"], times=99_999, wells=[f"A{n:02d}" for n in range(1, 13)], sites=["TT"])
-    with pytest.raises(PlateFormatError, match=r"2399976 images.*damaged"):
-        open_plate(home)
-
-
-@pytest.fixture(scope="module")
-def htd_copy(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    folder = tmp_path_factory.mktemp("htd")
-    (folder / "TimePoint_1").mkdir()
-    tifffile.imwrite(folder / "TimePoint_1" / "9987_B02_s1_w1.TIF", np.zeros((4, 4), np.uint8))
-    return folder / "9987.HTD", (real_data / "imagexpress" / "9987_Plate_3435" / "9987.HTD").read_bytes()
-
-
-Damage = tuple[float, str, bytes]
-
-
-@given(
-    damages=st.lists(
-        st.tuples(
-            st.floats(0, 1, exclude_max=True),
-            st.sampled_from(["flip", "delete", "line", "cut", "insert", "repeat"]),
-            st.one_of(st.binary(min_size=1, max_size=6), st.sampled_from([b'"', b",", b"\r\n", b"9", b"999", b"TRUE, ", b"\0"])),
-        ),
-        min_size=1,
-        max_size=8,
-    )
-)
-@settings(max_examples=600, deadline=None)
-def test_a_damaged_htd_ends_in_a_plate_or_one_line(htd_copy: tuple[Path, bytes], damages: list[Damage]) -> None:
-    path, content = htd_copy
-    data = bytearray(content)
-    for place, kind, text in damages:
-        at = int(place * len(data))
-        if kind == "flip":
-            data[at : at + 1] = text[:1]
-        elif kind == "delete":
-            del data[at : at + 4 * text[0]]
-        elif kind == "line":
-            start = data.rfind(b"\n", 0, at) + 1
-            del data[start : data.find(b"\n", at) + 1]
-        elif kind == "cut":
-            del data[at:]
-        elif kind == "insert":
-            data[at:at] = text
-        else:
-            data[at:at] = data[at : at + 8 * text[0]]
-    path.write_bytes(data)
-    try:
-        plate = open_plate(path)
-    except MidError as error:
-        assert "\n" not in str(error)  # noqa: PT017 - both outcomes are right
-        return
-    assert isinstance(plate, Plate)
-    assert len(plate.missing_files) <= plate.n_images
-    assert all(1 <= well.row <= plate.rows and 1 <= well.column <= plate.columns for well in plate.wells.values())
-    assert plate.wells["B02"].fields[1].load([0]).shape == (1, 4, 4)

@@ -111,7 +111,8 @@ def _places_of(folder: Path) -> list[Place]:
     for name in sorted(_children(folder)[1], key=natural_key):
         if _time(name) is not None and len(copies := _htd_files(folder / name)) == 1:
             return [Place(folder, copies[0])]
-    return []
+    above = _htd_files(folder.parent) if _time(folder.name) is not None else []
+    return [_place(folder, above[0], None)] if len(above) == 1 else []
 
 
 def _places_below(folder: Path) -> list[Place]:
