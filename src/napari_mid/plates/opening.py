@@ -99,14 +99,13 @@ def _with_given_map(plate: Plate, plate_map: Path | str | PlateMap) -> Plate:
 
 
 def _with_found_map(plate: Plate) -> Plate:
-    """Join the plate map that lies beside the plate, if any; one that makes no sense becomes a warning."""
+    """Join the plate map that lies beside the plate, else the microscope's own; one that makes no sense becomes a warning."""
     path = _plate_map_beside(plate.path) if isinstance(plate.path, Path) else None
-    if path is None:
-        return plate
     try:
-        return _joined(plate, read_plate_map(path, plate=plate.name))
+        found = plate.plate_map if path is None else read_plate_map(path, plate=plate.name)
+        return plate if found is None else _joined(plate, found)
     except PlateMapError as error:
-        return dataclasses.replace(plate, warnings=(*plate.warnings, f"The plate map is not used: {error}"))
+        return dataclasses.replace(plate, plate_map=None, warnings=(*plate.warnings, f"The plate map is not used: {error}"))
 
 
 def _plate_map_beside(path: Path) -> Path | None:

@@ -75,7 +75,7 @@ class Plate:
     missing_files
         Declared files that are absent, relative to the plate's folder.
     plate_map
-        The plate map that was joined, if any.
+        The plate map that was joined, if any; a reader gives the one that the microscope keeps, where it keeps one.
     warnings
         What a person should know, one sentence each.
     simulated

@@ -132,7 +132,11 @@ def read_plate_map(path: Path | str, *, plate: str | None = None) -> PlateMap:
         a grid that is not that of a standard plate.
     """
     file = open_table(Path(path))
-    table = (None if _is_long(file) else grid_table(file)) or long_table(file)
+    return plate_map_of((None if _is_long(file) else grid_table(file)) or long_table(file), plate)
+
+
+def plate_map_of(table: Table, plate: str | None = None) -> PlateMap:
+    """The plate map in a table with a row per well; parameters and errors are those of `read_plate_map`."""
     warnings = list(table.warnings)
     rows = _rows_of_plate(table, plate)
     wells = _wells(table, rows)

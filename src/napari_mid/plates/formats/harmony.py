@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from napari_mid.errors import PlateFormatError, WellError
+from napari_mid.errors import PlateFormatError, PlateMapError, WellError
 from napari_mid.plates.field import AS_STORED, Channel, Field, Plane, Reading
 from napari_mid.plates.flat_field import FlatField
 from napari_mid.plates.folder import IndexFolder, examples
 from napari_mid.plates.formats._harmony_flat_field import index_flat_field
 from napari_mid.plates.formats._harmony_index import ROOT, HarmonyIndex, Record, read_index
+from napari_mid.plates.formats._harmony_layout import find_layout, read_layout
 from napari_mid.plates.plate import Plate, Well
+from napari_mid.plates.plate_map import PlateMap
 from napari_mid.plates.roles import guess_role
 from napari_mid.plates.well_names import standard_plate_size, well_name
 
@@ -135,6 +137,7 @@ class _PlateBuilder:
                 for number, draft in sorted(drafts.items())
             }
             wells[well] = Well(name, well, fields)
+        layout = self._layout()
         self._summarise()
         return Plate(
             name=name,
@@ -148,6 +151,7 @@ class _PlateBuilder:
             n_images=len(self.index.images),
             missing_files=tuple(self.missing),
             warnings=tuple(self.warnings),
+            plate_map=layout,
             simulated=self.index.instrument == SIMULATED_INSTRUMENT,
             index_flat_fields=flat_fields,
             reading=reading,
@@ -244,6 +248,14 @@ class _PlateBuilder:
             if row and column and row <= _LAST_ROW and column <= _LAST_COLUMN:
                 positions.add((row, column))
         return positions
+
+    def _layout(self) -> PlateMap | None:
+        path = find_layout(self.path.parent)
+        try:
+            return read_layout(path) if path is not None else None
+        except PlateMapError as error:
+            self.warnings.append(f"The plate layout of Harmony is not used: {error}")
+            return None
 
     def _size(self, about: Record, positions: set[tuple[int, int]]) -> tuple[int, int]:
         rows, columns = _whole(about.get("PlateRows")), _whole(about.get("PlateColumns"))
