@@ -33,8 +33,8 @@ LAYERS = (
 FLAT = f'<AssayLayout xmlns="http://www.perkinelmer.com/PEHH/HarmonyV5"><Name>my layout</Name>{LAYERS}</AssayLayout>'
 NESTED = f"<Archive><AssayLayoutEntry><Name>x</Name><AssayLayout>{LAYERS}</AssayLayout></AssayLayoutEntry></Archive>"
 ATTRIBUTES = (
-    '<L><Layer Name="Compound"><Wells><Well Row="1" Col="1" Value="Taxol"/><Well row="1" column="2" value="DMSO"/></Wells></Layer>'
-    "</L>"
+    '<L><Layer Name="Compound"><Wells><Well Row="1" Col="1" Value="Taxol"/>'
+    '<Well row="1" column="2" value="DMSO"/></Wells></Layer></L>'
 )
 
 
