@@ -127,15 +127,15 @@ def test_plates_of_one_grey_are_left_as_they_are(tmp_path: Path, value: int) -> 
 
 
 def test_a_simulated_plate_gets_its_lamp_back(tmp_path: Path) -> None:
-    finish(simulate_steps(tmp_path / "plate", SimulationSettings(wells=6, fields=2, field_px=400, cells_per_field=25, seed=5)))
+    finish(simulate_steps(tmp_path / "plate", SimulationSettings(wells=6, fields=2, field_px=400, cells_per_field=25, seed=1)))
     plate = finish(estimate_flat_fields(open_plate(tmp_path / "plate")))
     nuclei, *_, dead = plate.reading.flat_fields
     for channel, flat_field in ((0, nuclei), (3, dead)):
         assert flat_field is not None
-        light = illumination(5, channel, 400)
+        light = illumination(1, channel, 400)
         profile = flat_field.profile((400, 400))
         assert np.corrcoef(profile.ravel(), light.ravel())[0, 1] > 0.97
-        assert (light / profile).std() < 0.65 * light.std()
+        assert (light / profile).std() < 0.3 * light.std()
 
 
 def test_a_real_plate_is_estimated(real_data: Path) -> None:
