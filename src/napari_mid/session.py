@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal, SignalGroup
@@ -131,6 +132,8 @@ class Session:
         self.device_label = ""
         #: how nuclei are located; None means as the model was trained
         self.detection: DetectionSettings | None = None
+        #: a table that nuclei are taken from instead of locating them
+        self.nuclei_table: Path | None = None
 
     @property
     def plate(self) -> Plate | None:
@@ -146,6 +149,7 @@ class Session:
         self._contract = None
         self.well = None
         self.overview = None
+        self.nuclei_table = None
         self._forget_results()
         self.events.plate_changed.emit()
 

@@ -54,3 +54,34 @@ def test_fields_of_different_pixel_types_keep_their_values(tmp_path: Path) -> No
         tifffile.imwrite(folder / f"x_A01_s2_w{wavelength}.tif", np.full((4, 4), 5000, dtype=np.uint16))
     mosaic = finish(load_well(open_plate(folder)["A01"])).mosaic(0)
     assert set(np.unique(mosaic)) == {0, 11, 5000}
+
+
+def test_fields_without_one_stain_are_shown_and_not_given_for_it(tmp_path: Path) -> None:
+    folder = write(tmp_path / "plate", {1: (6, 6), 2: (6, 6)})
+    (folder / "x_A01_s1_w1.tif").unlink()
+    tifffile.imwrite(folder / "x_A02_s1_w1.tif", np.ones((6, 6), dtype=np.uint8))
+    images = finish(load_well(open_plate(folder)["A01"]))
+    assert images.absent == {1: frozenset({0})}
+    assert (images.fields[1][0] == 0).all()
+    assert (images.fields[1][1] == 12).all()
+    assert len(images.warnings) == 1
+    assert "w1" in images.warnings[0]
+    assert (images.pixels(1, [1]) == 12).all()
+    with pytest.raises(ImageReadError, match="field 1"):
+        images.pixels(1, [0, 1])
+    assert images.pixels(2, [0, 1]).shape == (2, 6, 6)
+
+
+def test_overlapping_fields_keep_their_own_pixels(tmp_path: Path) -> None:
+    import dataclasses
+
+    plate = open_plate(write(tmp_path / "plate", {1: (6, 6), 2: (6, 6)}))
+    well = plate["A01"]
+    fields = {
+        number: dataclasses.replace(one, position_um=(0.0, 4.0 * number), pixel_size_um=1.0)
+        for number, one in well.fields.items()
+    }
+    images = finish(load_well(dataclasses.replace(well, fields=fields)))
+    assert images.canvas is None
+    assert (images.fields[1][0] == 11).all()
+    assert images.mosaic(0)[0].tolist() == [11, 11, 11, 11, 21, 21, 21, 21, 21, 21]

@@ -28,6 +28,25 @@ def test_an_index_and_the_folders_around_it_are_plates(real_data: Path) -> None:
     assert get_reader(str(real_data / "bbbc013")) is not None
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "imagexpress/9987_Plate_3435/9987.HTD",
+        "imagexpress/9987_Plate_3420",
+        "yokogawa_cv8000/MeasurementData.mlf",
+        "yokogawa_cv8000",
+        "omezarr_hcs.zarr",
+        "metaxpress_sparse",
+    ],
+)
+def test_plates_of_every_vendor_are_taken(real_data: Path, place: str) -> None:
+    assert get_reader(str(real_data / place)) is not None
+
+
+def test_an_image_in_a_zarr_is_left_to_readers_of_images(real_data: Path) -> None:
+    assert get_reader(str(real_data / "omezarr_hcs.zarr" / "E" / "07" / "0")) is None
+
+
 def test_without_a_viewer_the_error_says_what_to_use(tmp_path: Path) -> None:
     with pytest.raises(DisplayError, match="open_plate"):
         open_in_window(str(tmp_path))
@@ -38,7 +57,10 @@ def test_the_manifest_lets_npe2_find_the_reader_for_index_files() -> None:
 
     manager = PluginManager.instance()
     manager.discover()
-    for path in ("/data/Images/Index.idx.xml", "/data/Index.xml", "napari-mid://sample/cardiotox"):
+    for path in (
+        *("/data/Images/Index.idx.xml", "/data/Index.xml", "napari-mid://sample/cardiotox"),
+        *("/data/plate/9987.HTD", "/data/plate/9987.htd", "/data/MeasurementData.mlf", "/data/plate.zarr"),
+    ):
         found = [reader.plugin_name for reader in manager.iter_compatible_readers([path])]
         assert "napari-mid" in found, path
     assert "napari-mid" not in [reader.plugin_name for reader in manager.iter_compatible_readers(["/data/image.tif"])]

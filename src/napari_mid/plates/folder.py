@@ -65,12 +65,12 @@ class IndexFolder:
     def _listed(self, parent: str) -> set[str]:
         if parent in self._files:
             return self._files[parent]
-        files: set[str] = set()
-        self._files[parent] = files
         home = os.path.realpath(self.folder)
         folder = self.folder / parent
         if not _within(os.path.realpath(folder), home):
             raise ValueError(parent)
+        files: set[str] = set()
+        self._files[parent] = files
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateMapError, PlateNotFoundError
-from napari_mid.plates.folder import examples, is_image
+from napari_mid.plates.folder import examples
 from napari_mid.plates.formats import file_names, format_names, ome_zarr, plate_formats
+from napari_mid.plates.formats._loose import LOOSE
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.plate_map import PlateMap, read_plate_map
 from napari_mid.plates.urls import is_url
@@ -85,8 +86,6 @@ def _read(path: Path) -> Plate:
         if plate_format.can_read(path):
             return plate_format.read(path)
     known = ", ".join(format_names())
-    if is_image(path.name):
-        raise PlateFormatError(f"{path} is a single image, not a plate; give the folder of the plate.")
     raise PlateFormatError(
         f"{path} is no index file that can be read (known formats: {known}); give the folder of the images instead."
     )
@@ -100,6 +99,8 @@ def _with_given_map(plate: Plate, plate_map: Path | str | PlateMap) -> Plate:
 
 def _with_found_map(plate: Plate) -> Plate:
     """Join the plate map that lies beside the plate, else the microscope's own; one that makes no sense becomes a warning."""
+    if plate.format == LOOSE:
+        return plate  # the wells of the map are not the one that stands for images without wells
     path = _plate_map_beside(plate.path) if isinstance(plate.path, Path) else None
     try:
         found = plate.plate_map if path is None else read_plate_map(path, plate=plate.name)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-#: Index files that belong to plates and to nothing else.
-INDEX_FILES = ("index.idx.xml", "index.xml")
 #: Manifest's scheme of the simulated plates under File > Open Sample.
 SAMPLE_SCHEME = "napari-mid://"
 
@@ -27,22 +25,32 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
             return open_in_window
         if not str(path):
             return None
-        return open_in_window if _is_plate(Path(path)) else None
+        return open_in_window if Path(path).exists() and _is_plate(Path(path)) else None
     except Exception:  # whatever is odd about the path, another reader may know it
         return None
 
 
 def _is_plate(path: Path) -> bool:
-    if path.is_file():
-        return path.name.lower() in INDEX_FILES
-    if not path.is_dir():
-        return False
-    from napari_mid.plates.formats import file_names, plate_formats
+    """Whether `path` is a plate and nothing else: images, single OME-Zarr images among them, are left to other readers."""
+    from napari_mid.plates.formats import file_names, ome_zarr, plate_formats
 
-    # the format of last resort takes any folder; here only one whose names are those of a plate
-    return file_names.most_names_fit(path) or any(
-        plate_format.can_read(path) for plate_format in plate_formats() if plate_format is not file_names
-    )
+    for plate_format in plate_formats():
+        # the format of last resort takes any folder; here only one whose names are those of a plate
+        if plate_format is file_names:
+            if path.is_dir() and file_names.most_names_fit(path):
+                return True
+        elif plate_format.can_read(path):
+            return plate_format is not ome_zarr or _says_plate(path)
+    return False
+
+
+def _says_plate(path: Path) -> bool:
+    """Whether the metadata of a Zarr group, or of the one in the folder `path`, are those of a plate."""
+    for folder in (path.parent if path.is_file() else path, *sorted(path.glob("*.zarr"))):
+        for name in (".zattrs", "zarr.json"):
+            if (folder / name).is_file() and '"plate"' in (folder / name).read_text(encoding="utf-8", errors="replace"):
+                return True
+    return False
 
 
 def open_in_window(path: str | Sequence[str]) -> list[tuple[Any, ...]]:

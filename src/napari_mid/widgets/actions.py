@@ -16,7 +16,7 @@ from napari_mid.viewer.export import export_gallery, export_screenshot, export_t
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.plate_actions import PlateActions
-from napari_mid.widgets.steps import detection_settings, load_model_steps, run_steps, score_all_steps
+from napari_mid.widgets.steps import detection_settings, load_model_steps, run_steps, score_all_steps, table_steps
 from napari_mid.widgets.work import Jobs
 
 
@@ -56,6 +56,7 @@ class Actions(PlateActions):
         plate = self._ready_plate(for_model=False)
         if plate is None or session.well is None:
             return
+        session.nuclei_table = None
         well, key = session.well, session.image_key(session.well)
         steps = detect_well_steps(plate, well, images=session.images, settings=detection_settings(session), device=session.device)
         self.jobs.start("run", f"detecting nuclei in {well}", steps, lambda nuclei: self._take_nuclei(key, nuclei))
@@ -64,6 +65,21 @@ class Actions(PlateActions):
         """Take the nuclei of the open well from elsewhere: a Labels or Points layer."""
         if self.session.well is not None:
             self._take_nuclei(self.session.image_key(self.session.well), nuclei)
+
+    def use_table(self, path: Path) -> None:
+        """Take the nuclei of this plate from a table of another program, now for the open well and for each one that is run."""
+        session = self.session
+        if session.plate is None or session.well is None or session.images is None:
+            session.tell("Open a well first, then the table of its nuclei.", "warning")
+            return
+        well, key = session.well, session.image_key(session.well)
+
+        def take(nuclei: Mapping[int, Nuclei]) -> None:
+            session.nuclei_table = path
+            self._take_nuclei(key, nuclei)
+
+        steps = table_steps(path, session.plate, well, session.images)
+        self.jobs.start("run", f"reading {path.name}", steps, take)
 
     def use_selected_layer(self) -> None:
         """Take the nuclei of the open well from the layer that is selected in the layer list."""

@@ -19,6 +19,7 @@ from napari_mid.session import Session
 from napari_mid.widgets.work import Partial
 
 if TYPE_CHECKING:
+    from napari_mid.cells.nuclei import Nuclei
     from napari_mid.cells.settings import DetectionSettings
 
 
@@ -92,6 +93,19 @@ def _known_intensity(session: Session, plate: Plate) -> Generator[Progress | Par
     return intensity
 
 
+def table_steps(table: Path, plate: Plate, well: str, images: WellImages) -> Steps[dict[int, Nuclei]]:
+    """Take the nuclei of `well` from `table`; those outside the images are left out."""
+    from napari_mid.cells.from_tables import inside_image, nuclei_of_well
+
+    yield Progress(f"reading {table.name}", 0, 0)
+    found = nuclei_of_well(table, plate, well)
+    return {
+        number: inside_image(nuclei, images.fields[number].shape)[0]
+        for number, nuclei in found.items()
+        if number in images.fields
+    }
+
+
 def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress | Partial[Any], None, WellResult]:
     """What `Actions.run` does, in order; the session's state is taken when it starts."""
     from napari_mid.workflow.detect import detect_well_steps
@@ -104,7 +118,10 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
     if images is None:
         images = yield from load_well(plate[well])
     if nuclei is None:
-        nuclei = yield from detect_well_steps(plate, well, images=images, settings=detection, device=device)
+        if session.nuclei_table is not None:
+            nuclei = yield from table_steps(session.nuclei_table, plate, well, images)
+        else:
+            nuclei = yield from detect_well_steps(plate, well, images=images, settings=detection, device=device)
         yield Partial(nuclei)
     return (
         yield from score_well_steps(
@@ -115,17 +132,19 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
 
 def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generator[Progress | Partial[Any], None, None]:
     """What `Actions.score_all` does: a `Partial` with the result or the error of each well."""
+    from napari_mid.cells.from_tables import nuclei_of_well
     from napari_mid.workflow.score_well import score_well_steps
 
-    model, device, detection = session.model, session.device, detection_settings(session)
+    model, device, detection, table = session.model, session.device, detection_settings(session), session.nuclei_table
     nuclei = {session.well: session.nuclei} if session.well is not None else {}
     assert model is not None
     intensity = yield from _known_intensity(session, plate)
     for done, well in enumerate(wells):
-        steps = score_well_steps(
-            plate, well, model, intensity=intensity, nuclei=nuclei.get(well), detection=detection, device=device
-        )
         try:
+            given = nuclei.get(well)
+            if given is None and table is not None:
+                given = nuclei_of_well(table, plate, well)
+            steps = score_well_steps(plate, well, model, intensity=intensity, nuclei=given, detection=detection, device=device)
             while True:
                 try:
                     step = next(steps)
