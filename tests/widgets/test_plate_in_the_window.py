@@ -116,7 +116,7 @@ def test_every_well_on_the_overview_where_it_lies_on_the_plate(opened: Window, c
         top, left = (well.row - 1) * STEP_PX, (well.column - 1) * STEP_PX
         assert layer.data[top : top + 90, left : left + 90].mean() > 50
     assert session.plate.name in text_overlay(opened.viewer).text
-    # again: nothing is read
+    # the second time nothing is read
     opened.actions.open_well(wells[0].name)
     wait(lambda: session.images is not None)
     assert not [layer for layer in opened.viewer.layers if layer.name.startswith("overview")]
