@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ from napari_mid.plates.urls import is_url
 CONNECT_S, ANSWER_S = 10.0, 20.0
 
 #: Files that are asked for at a time, from a disk or share and from a server.
-_DISK_THREADS, _REQUESTS = 8, 64
+_DISK_THREADS, _REQUESTS = 8, 16
 
 #: Files that are looked for before an image counts as absent, on a disk and on a server.
 _MAX_ON_DISK, _MAX_ON_SERVER = 10_000, 256
@@ -221,12 +222,23 @@ def _file_system(scheme: str, anonymous: bool, asynchronous: bool, connect_s: fl
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=answer_s)
-        options["client_kwargs"] = {"timeout": timeout, "trust_env": True}
+        options |= {"client_kwargs": {"timeout": timeout, "trust_env": True}, "get_client": _http_client}
     try:
         return fsspec.filesystem(scheme, **options)
     except ImportError as error:
         extra = "napari-mid[s3]" if scheme == "s3" else "napari-mid"
         raise RemoteStoreError(f'Plates at {scheme}:// need a package that is not installed: pip install "{extra}".') from error
+
+
+async def _http_client(**options: Any) -> Any:
+    """A connection that is closed when Python ends; fsspec leaves that to the caller where the event loop is not its own."""
+    import asyncio
+
+    from fsspec.implementations.http import HTTPFileSystem, get_client
+
+    session = await get_client(**options)
+    atexit.register(HTTPFileSystem.close_session, asyncio.get_running_loop(), session)
+    return session
 
 
 @lru_cache(maxsize=32)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.errors import ImageReadError
+from napari_mid.errors import ImageReadError, MidError
 from napari_mid.plates.field import Plane
 from napari_mid.plates.zarr_places import ZarrPlace, reason_of
 
@@ -200,6 +200,8 @@ class ZarrPlane(Plane):
             return _read(image, level, self.index)
         except FileNotFoundError:
             raise ImageReadError(f"{where} does not exist, though the plate declares it.") from None
+        except MidError as error:
+            raise ImageReadError(f"{where} cannot be read: {error}") from error
         except Exception as error:  # codecs and servers raise whatever they meet
             raise ImageReadError(f"{where} cannot be read ({reason_of(error)}).") from error
 
