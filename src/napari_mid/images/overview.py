@@ -92,10 +92,14 @@ def middle_field(fields: Iterable[Field]) -> Field | None:
 
 
 def shrink(image: NDArray[Any], edge_px: int) -> NDArray[np.float32]:
-    """`image` (Y, X) with its longer side at most `edge_px` pixels, each the mean of a block."""
-    block = max(1, math.ceil(max(image.shape) / edge_px))
-    height, width = (max(1, size // block) for size in image.shape)
-    rows, columns = (min(block, size) for size in image.shape)
-    blocks = image[: height * rows, : width * columns].reshape(height, rows, width, columns)
-    small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return small
+    """`image` (Y, X) with its longer side `edge_px` pixels, each the mean of the pixels it stands for; smaller ones stay."""
+    factor = edge_px / max(image.shape)
+    if factor >= 1:
+        return image.astype(np.float32)
+    sums: NDArray[np.float64] = image
+    counts = []
+    for axis, size in enumerate(image.shape):
+        edges = np.linspace(0, size, max(1, round(size * factor)) + 1).round().astype(np.intp)
+        sums = np.add.reduceat(sums, edges[:-1], axis=axis, dtype=np.float64)
+        counts.append(np.diff(edges))
+    return (sums / np.outer(*counts)).astype(np.float32)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -39,6 +40,8 @@ INDEX_FILTER = "Index of a plate (*.xml *.htd *.HTD *.mlf *.csv);;All files (*)"
 CONTROLS_PX = 240
 #: Width of the column of channels and how they are read, in pixels.
 CHANNELS_PX = 220
+#: Room for the name of a channel in it; longer names are shown in the tooltip.
+CHANNEL_NAME_PX = 95
 
 
 class PlatePanel(QWidget):
@@ -195,9 +198,11 @@ class ChannelRoles(QFrame):
                 self._form.removeRow(0)
             self.combos = {name: self._combo(name) for name in names}
             if names:
-                self._form.addRow(QLabel("Channels: what each one shows"))
+                self._form.addRow(QLabel("What the channels show"))
             for name, combo in self.combos.items():
-                self._form.addRow(name, combo)
+                label = QLabel(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, CHANNEL_NAME_PX))
+                label.setToolTip(name)
+                self._form.addRow(label, combo)
         for channel in plate.channels if plate is not None else ():
             combo = self.combos[channel.name]
             combo.blockSignals(True)
@@ -207,6 +212,7 @@ class ChannelRoles(QFrame):
     def _combo(self, name: str) -> QComboBox:
         combo = QComboBox()
         combo.addItems(ROLES)
+        combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         combo.setToolTip(f"What {name} shows; one channel must show the nucleus")
         combo.currentTextChanged.connect(lambda role: self.actions.set_roles({name: role}))
         return combo

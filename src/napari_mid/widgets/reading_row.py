@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QFrame
+from qtpy.QtWidgets import QComboBox, QFormLayout, QFrame, QSizePolicy
 
 from napari_mid.plates.plate import Plate
 from napari_mid.session import Session
@@ -36,6 +36,7 @@ class ReadingRow(QFrame):
     def _combo(self, tip: str, name: str) -> QComboBox:
         combo = QComboBox()
         combo.setToolTip(tip)
+        combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         combo.activated.connect(lambda _: self.actions.set_reading(**{name: combo.currentData()}))
         return combo
 
