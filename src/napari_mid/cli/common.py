@@ -28,6 +28,11 @@ def add_plate_options(parser: argparse.ArgumentParser, *, plate_map: bool = True
     )
     parser.add_argument("--nucleus-channel", metavar="NAME", help="short for --roles NAME=nucleus")
     parser.add_argument(
+        "--remember-roles",
+        action="store_true",
+        help="keep these roles for this plate, as the window does; kept ones are used wherever no others are given",
+    )
+    parser.add_argument(
         "--pattern",
         metavar="PATTERN",
         help="how the file names are built where no built-in pattern fits, for example 'img_{well}_{site}_{channel}.tif'",
@@ -71,7 +76,8 @@ def opened_plate(path: Path | str, options: argparse.Namespace, *, pixels: bool 
     """
     from napari_mid.plates import open_plate
 
-    plate = open_plate(path, roles=roles_from(options), pattern=options.pattern, plate_map=getattr(options, "plate_map", None))
+    plate = open_plate(path, pattern=options.pattern, plate_map=getattr(options, "plate_map", None))
+    plate = _with_roles(plate, roles_from(options), options.remember_roles)
     if options.time_point is None and options.focal_plane is None and options.flat_field is None:
         return plate
     reading = dataclasses.replace(plate.reading, time=options.time_point, z=options.focal_plane)
@@ -82,6 +88,24 @@ def opened_plate(path: Path | str, options: argparse.Namespace, *, pixels: bool 
         from napari_mid.images.flat_field import estimate_flat_fields
 
         return run_with_bar(estimate_flat_fields(plate))
+    return plate
+
+
+def _with_roles(plate: Plate, given: dict[str, str], remember: bool) -> Plate:
+    """`plate` with the roles kept for it, then those that are `given`; what was kept and used is said."""
+    from napari_mid.plates.remembered import corrected_roles, with_remembered_roles
+    from napari_mid.preferences import remember_roles
+
+    guessed = plate.channels
+    plate = with_remembered_roles(plate)
+    kept = {new.name: new.role for old, new in zip(guessed, plate.channels, strict=True) if old.role != new.role}
+    if kept:
+        said = ", ".join(f"{name}={role}" for name, role in kept.items())
+        print(f"note: channel roles chosen for this plate before: {said}", file=sys.stderr)
+    if given:
+        plate = plate.with_roles(given)
+    if remember:
+        remember_roles(plate.path, corrected_roles(plate))
     return plate
 
 

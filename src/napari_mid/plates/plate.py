@@ -162,12 +162,13 @@ class Plate:
             raise ChannelError(f"{unknown[0]!r} is not a channel role; the roles are {', '.join(ROLES)}.")
         given = set(by_index.values())
         kept = ("other" if channel.role in given else channel.role for channel in self.channels)
-        return self._with_channels(
+        return self.with_channels(
             dataclasses.replace(channel, role=by_index.get(index, role))
             for index, (channel, role) in enumerate(zip(self.channels, kept, strict=True))
         )
 
-    def _with_channels(self, channels: Iterable[Channel]) -> Plate:
+    def with_channels(self, channels: Iterable[Channel]) -> Plate:
+        """The same plate with its channels, one for each of before, described anew."""
         new = tuple(channels)
         return dataclasses.replace(self._with_fields(channels=new), channels=new)
 
@@ -216,6 +217,21 @@ class Plate:
                 )
             reading = dataclasses.replace(reading, flat_fields=self.index_flat_fields)
         return dataclasses.replace(self._with_fields(reading=reading), reading=reading)
+
+    def reading_columns(self) -> dict[str, int | str]:
+        """How the images were read, as columns of a table of results; only the choices that this plate leaves.
+
+        For example ``{"Metadata_TimePoint": 1, "Metadata_FocalPlane": "maximum", "Metadata_FlatField": "index"}``.
+        """
+        found: dict[str, int | str] = {}
+        times, reading = self.time_points, self.reading
+        if len(times) > 1:
+            found["Metadata_TimePoint"] = times[0] if reading.time is None else reading.time
+        if len(self.focal_planes) > 1:
+            found["Metadata_FocalPlane"] = "maximum" if reading.z is None else reading.z
+        if reading.flat_field != "off":
+            found["Metadata_FlatField"] = reading.flat_field
+        return found
 
     def with_plate_map(self, plate_map: PlateMap) -> Plate:
         """The same plate with `plate_map` joined to its wells; wells the map does not know keep an empty condition."""

@@ -53,6 +53,8 @@ class Caption:
         Whether the images were drawn.
     region
         What part of the well is shown; empty for all of it.
+    reading
+        How the images were read, see `reading_text`; empty where the plate leaves no choice.
     date
         Day of the export.
     """
@@ -72,6 +74,7 @@ class Caption:
     model_simulated: bool = False
     plate_simulated: bool = False
     region: str = ""
+    reading: str = ""
     date: datetime.date = field(default_factory=datetime.date.today)
 
     def cautions(self) -> list[str]:
@@ -81,7 +84,7 @@ class Caption:
 
     def lines(self) -> list[CaptionLine]:
         """The lines of the title block."""
-        title = [f"Plate {self.plate}", f"well {self.well}", condition_text(self.condition), self.region]
+        title = [f"Plate {self.plate}", f"well {self.well}", condition_text(self.condition), self.reading, self.region]
         model = [f"model {self.model_name}" if self.model_name else "", self.model_hash[:HASH_LENGTH], self.date.isoformat()]
         lines = [CaptionLine(_joined(title), "title"), CaptionLine(self._score_line()), CaptionLine(_joined(model), "quiet")]
         if self.cautions():
@@ -97,7 +100,13 @@ class Caption:
 
 
 def caption_of(
-    result: WellResult, *, task: str = "", plate_simulated: bool = False, region: str = "", date: datetime.date | None = None
+    result: WellResult,
+    *,
+    task: str = "",
+    plate_simulated: bool = False,
+    region: str = "",
+    reading: str = "",
+    date: datetime.date | None = None,
 ) -> Caption:
     """The caption of a scored well."""
     return Caption(
@@ -116,6 +125,7 @@ def caption_of(
         model_simulated=result.model_simulated,
         plate_simulated=plate_simulated,
         region=region,
+        reading=reading,
         date=date or datetime.date.today(),
     )
 
@@ -155,6 +165,19 @@ def condition_text(condition: Mapping[str, Any]) -> str:
         parts.append(f"{compound} {number:.4g} {unit}".strip() if number else compound)
     if role and (role != "sample" or not compound):
         parts.append(words(role))
+    return ", ".join(parts)
+
+
+def reading_text(columns: Mapping[str, int | str]) -> str:
+    """How a plate was read (`Plate.reading_columns`), in words: ``"time point 2, maximum of the focal planes"``."""
+    parts = []
+    if "Metadata_TimePoint" in columns:
+        parts.append(f"time point {columns['Metadata_TimePoint']}")
+    if "Metadata_FocalPlane" in columns:
+        z = columns["Metadata_FocalPlane"]
+        parts.append("maximum of the focal planes" if z == "maximum" else f"focal plane {z}")
+    if "Metadata_FlatField" in columns:
+        parts.append("flat-field corrected")
     return ", ".join(parts)
 
 

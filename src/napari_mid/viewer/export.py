@@ -11,7 +11,7 @@ from napari_mid.errors import WellError
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import AnnotatedView, annotated_figure, dot_diameter
-from napari_mid.reports.caption import Caption, caption_of
+from napari_mid.reports.caption import Caption, caption_of, reading_text
 from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits, rgb_to_hex
 from napari_mid.reports.composite import composite
 from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most_and_least
@@ -97,11 +97,20 @@ def visible_region(viewer: Any, layer: Any, shape: tuple[int, int]) -> tuple[int
 def session_caption(session: Session, plate: Plate, result: WellResult | None, region: str = "") -> Caption:
     """What is said beside a picture of the open well."""
     task = session.model.config.task if session.model is not None else ""
+    reading = reading_text(plate.reading_columns())
     if result is not None:
-        return caption_of(result, task=task, plate_simulated=plate.simulated, region=region)
+        return caption_of(result, task=task, plate_simulated=plate.simulated, region=region, reading=reading)
     well = session.well or ""
     condition = plate.wells[well].condition if well in plate.wells else {}
-    return Caption(plate=plate.name, well=well, condition=condition, task=task, plate_simulated=plate.simulated, region=region)
+    return Caption(
+        plate=plate.name,
+        well=well,
+        condition=condition,
+        task=task,
+        plate_simulated=plate.simulated,
+        region=region,
+        reading=reading,
+    )
 
 
 def export_gallery(session: Session, path: Path, *, width_px: int = WIDTH_PX, rows: int = ROWS) -> Path:

@@ -14,7 +14,7 @@ from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.roles import channel_colours, is_transmitted
 from napari_mid.reports.annotated import dot_diameter
-from napari_mid.reports.caption import condition_text
+from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
@@ -218,6 +218,7 @@ class Presenter:
             lines = [f"{plate.name}: one field of each well, click a well to open it"]
         else:
             lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
+            lines += filter(None, [reading_text(plate.reading_columns())])
         if self.session.preview is not None:
             lines.append("coarse preview, reading the images")
         if self.session.result is not None and self.session.result.n_cells:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ from napari_mid.images.intensity import estimate_intensity_range
 from napari_mid.images.overview import Thumbnail
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
-from napari_mid.preferences import remember_options, remember_roles, remembered_roles
+from napari_mid.plates.remembered import corrected_roles, with_remembered_roles
+from napari_mid.preferences import remember_options, remember_roles
 from napari_mid.session import Session
 from napari_mid.viewer.sample_data import sample_plate_steps
 from napari_mid.widgets.options import WINDOW, WindowOptions, kept_options
@@ -47,9 +47,7 @@ class PlateActions:
 
     def show_plate(self, plate: Plate) -> None:
         """Make `plate` the open one, with the roles that were chosen for it before."""
-        roles = remembered_roles(plate.path, plate.channel_names)
-        with contextlib.suppress(MidError):  # kept by a version that knew other roles
-            plate = plate.with_roles(roles)
+        plate = with_remembered_roles(plate)
         for warning in plate.warnings:
             self.session.tell(warning, "warning")
         self._show_plate(plate, None)
@@ -95,7 +93,7 @@ class PlateActions:
         if self.session.plate is not None:
             plate = self.session.plate.with_roles(roles)
             self.session.update_plate(plate)
-            remember_roles(plate.path, {channel.name: channel.role for channel in plate.channels})
+            remember_roles(plate.path, corrected_roles(plate))
 
     def set_reading(self, **choice: Any) -> None:
         """Read the plate at another ``time``, ``z`` or ``flat_field``; nuclei and scores go, the well stays open."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,10 +55,14 @@ class FieldNuclei:
 
 @dataclass(frozen=True)
 class DetectedFields:
-    """The fields in which nuclei were looked for, and a sentence for each that could not be read."""
+    """The fields in which nuclei were looked for, and a sentence for each that could not be read.
+
+    `reading` are the columns that say how the plate was read, see `Plate.reading_columns`.
+    """
 
     fields: tuple[FieldNuclei, ...]
     warnings: tuple[str, ...] = ()
+    reading: Mapping[str, int | str] = dataclass_field(default_factory=dict)
 
     @property
     def n_nuclei(self) -> int:
@@ -166,7 +171,7 @@ def detect_plate_steps(
         reason = warnings[0] if warnings else "its wells have no fields."
         raise ImageReadError(f"No nuclei were looked for in plate {plate.name}: {reason}")
     yield Progress(STEP, n_fields, n_fields)
-    return DetectedFields(tuple(found), tuple(warnings))
+    return DetectedFields(tuple(found), tuple(warnings), plate.reading_columns())
 
 
 def detect_images_steps(
@@ -213,6 +218,7 @@ def nuclei_table(detected: DetectedFields) -> pd.DataFrame:
             "Nuclei_Location_Center_X": centroids[:, 1],
             "Nuclei_Location_Center_Y": centroids[:, 0],
             "Nuclei_AreaShape_Area": np.concatenate([np.empty(0), *(field.nuclei.area_px for field in detected.fields)]),
+            **detected.reading,
         }
     )
 

@@ -30,7 +30,7 @@ from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import channel_colours
 from napari_mid.progress import Progress, Steps
 from napari_mid.reports.annotated import AnnotatedView, annotated_figure, dot_diameter
-from napari_mid.reports.caption import Caption, caption_of, words
+from napari_mid.reports.caption import Caption, caption_of, reading_text, words
 from napari_mid.reports.colours import relevance_limits
 from napari_mid.reports.composite import composite
 from napari_mid.reports.gallery import GalleryColumn, gallery_figure, most_and_least
@@ -96,7 +96,10 @@ class PictureSource:
     def caption(self, result: WellResult) -> Caption:
         """What is said about a scored well."""
         config = self.model.config
-        return caption_of(result, task=config.task, plate_simulated=self.fitted.plate.simulated)
+        plate = self.fitted.plate
+        return caption_of(
+            result, task=config.task, plate_simulated=plate.simulated, reading=reading_text(plate.reading_columns())
+        )
 
 
 def report_steps(

@@ -123,9 +123,10 @@ def wells_table(plate_result: PlateResult) -> pd.DataFrame:
     plate = plate_result.plate
     rows = []
     by_well = {result.well: result for result in plate_result.results}
+    reading = plate.reading_columns()
     for name in sorted([*by_well, *plate_result.failed], key=list(plate.wells).index):
         result = by_well.get(name)
-        row: dict[str, Any] = {"Metadata_Plate": plate.name, "Metadata_Well": name}
+        row: dict[str, Any] = {"Metadata_Plate": plate.name, "Metadata_Well": name, **reading}
         if result is None:
             row |= {"score": None, "score_low": None, "score_high": None, "call": UNREADABLE, "n_cells": 0}
             row["warnings"] = plate_result.failed[name]
@@ -144,9 +145,10 @@ def wells_table(plate_result: PlateResult) -> pd.DataFrame:
 
 
 def cells_table(plate_result: PlateResult) -> pd.DataFrame:
-    """A row per cell of every scored well, columns `CELL_COLUMNS`."""
+    """A row per cell of every scored well: `CELL_COLUMNS` and how the plate was read."""
     tables = [result.cells for result in plate_result.results if result.n_cells]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(CELL_COLUMNS))
+    cells = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(CELL_COLUMNS))
+    return cells.assign(**plate_result.plate.reading_columns())
 
 
 def write_results(plate_result: PlateResult, out: Path) -> None:
