@@ -159,7 +159,8 @@ def write_cellvoyager(home: Path, images: Images) -> Path:
     )
     channels = "".join(f'<bts:Channel bts:Ch="{n}" bts:Fluorophore="{name}"/>' for n, name in enumerate(STAINS, 1))
     (home / "scan.mes").write_text(
-        f'<?xml version="1.0"?><bts:MeasurementSetting {bts}><bts:ChannelList>{channels}</bts:ChannelList></bts:MeasurementSetting>'
+        f'<?xml version="1.0"?><bts:MeasurementSetting {bts}><bts:ChannelList>{channels}</bts:ChannelList>'
+        "</bts:MeasurementSetting>"
     )
     return home / "MeasurementData.mlf"
 
