@@ -107,6 +107,12 @@ def test_a_folder_of_several_plates_names_them(write_images: Write) -> None:
         (["A01_s2_DAPI.tif", "A02_s1_DAPI.tif"], {"A01": [2], "A02": [1]}, ["DAPI"]),
         (["B03_f01_DAPI.tif", "B03_f02_DAPI.ome.tif"], {"B03": [1, 2]}, ["DAPI"]),
         (["plate_A01_1_DAPI.tif", "my_plate_A01_1_Texas Red.tif"], {"A01": [1]}, ["DAPI", "Texas Red"]),
+        (["A01_2_3_TMRM.tif", "A01_1_3_DAPI.tif"], {"A01": [3]}, ["DAPI", "TMRM"]),
+        (["my plate A01_s2_w1.tif"], {"A01": [2]}, ["w1"]),
+        (["SIMCEPImages_A04_C14_F1_s02_w1.TIF", "SIMCEPImages_A04_C14_F1_s02_w2.TIF"], {"A04": [2]}, ["w1", "w2"]),
+        (["AS_09125_050116000001_D03f00d0.tif", "AS_09125_050116000001_D03f00d1.tif"], {"D03": [0]}, ["d0", "d1"]),
+        (["A - 01(fld 1 wv UV - DAPI).tif", "B - 12(fld 2 wv UV - DAPI).tif"], {"A01": [1], "B12": [2]}, ["UV - DAPI"]),
+        (["A01_T0001F002L01A01Z01C01.tif", "A01_T0001F002L01A02Z01C02.tif"], {"A01": [2]}, ["C01", "C02"]),
     ],
 )
 def test_built_in_patterns(write_images: Write, names: list[str], wells: dict[str, list[int]], channels: list[str]) -> None:
@@ -230,3 +236,36 @@ def test_nothing_there(tmp_path: Path) -> None:
             open_plate(path)
         assert says in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_corrections_beside_the_images_do_not_decide_how_names_are_read(write_images: Write) -> None:
+    names = [f"scan_D08_T0001F001L01A01Z0{z}C01.tif" for z in (1, 2)]
+    plate = open_plate(write_images(*names, "SC_BP445-45_20x_M01_CH01.tif", "SC_BP525-50_20x_M01_CH02.tif"))
+    assert (plate.channel_names, plate.focal_planes, list(plate.wells)) == (("C01",), (1, 2), ["D08"])
+
+
+def test_the_real_images_of_a_cellvoyager_with_all_that_lies_beside_them(real_data: Path, tmp_path: Path) -> None:
+    for path in (real_data / "yokogawa_cv8000").glob("*.tif"):
+        (tmp_path / path.name).symlink_to(path)
+    plate = open_plate(tmp_path)
+    assert {name: list(well.fields) for name, well in plate.wells.items()} == {key: [1, 2, 3, 4] for key in ("D08", "E03", "F08")}
+    assert (plate.channel_names, plate.n_images) == (("C01", "C02"), 96)
+
+
+def test_files_that_hold_all_channels_of_a_field(tmp_path: Path) -> None:
+    for number, well in enumerate(("A01", "B02")):
+        image = np.stack([np.full((6, 8), 10 * number + channel, np.uint16) for channel in range(3)])
+        about = {"axes": "CYX", "Channel": {"Name": ["DAPI", "TMRM", "YOYO-3"]}, "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+        tifffile.imwrite(tmp_path / f"x_{well}_s1.ome.tif", image, metadata=about)
+    plate = open_plate(tmp_path)
+    assert [(channel.name, channel.role) for channel in plate.channels] == [
+        ("DAPI", "nucleus"), ("TMRM", "mmp"), ("YOYO-3", "dead"),
+    ]  # fmt: skip
+    assert (plate.pixel_size_um, plate.n_images, plate.warnings) == (0.5, 2, ())
+    assert plate["B02"].fields[1].load()[:, 0, 0].tolist() == [10, 11, 12]
+
+
+def test_pages_of_a_file_whose_name_tells_the_channel_are_not_dropped_silently(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "A01_DAPI.tif", np.zeros((3, 6, 8), np.uint16), photometric="minisblack")
+    (warning,) = open_plate(tmp_path).warnings
+    assert "A01_DAPI.tif with 3; the first is shown" in warning

@@ -38,7 +38,7 @@ _IMAGEJ_MICROMETRE = ("micron", "um", "µm", "μm", "\\u00b5m")
 
 
 @dataclass(frozen=True)
-class _Contents:
+class Contents:
     """What is in an image file: (channel, z, time, page) of each plane, names of its channels where told."""
 
     planes: tuple[tuple[int, int, int, int], ...] = ((0, 1, 1, 0),)
@@ -48,6 +48,7 @@ class _Contents:
 
     @property
     def n_channels(self) -> int:
+        """How many channels it has."""
         return 1 + max(channel for channel, *_ in self.planes)
 
 
@@ -66,7 +67,7 @@ def loose_plate(path: Path, name: str, files: Sequence[Path], warnings: Sequence
         What is to be told anyway.
     """
     warnings = list(warnings)
-    contents = [_contents(file) if number < MAX_HEADERS else _Contents() for number, file in enumerate(files)]
+    contents = [image_contents(file) if number < MAX_HEADERS else Contents() for number, file in enumerate(files)]
     if len(files) > MAX_HEADERS:
         warnings.append(f"Only the first {MAX_HEADERS} images were asked for their pages; of the others the first page is shown.")
     # a field without one of the plate's channels could not be shown, so all have what every image has
@@ -80,7 +81,7 @@ def loose_plate(path: Path, name: str, files: Sequence[Path], warnings: Sequence
     sizes = {content.pixel_size_um for content in contents}
     if len(sizes) > 1:
         warnings.append("The images differ in pixel size, or only some record it.")
-    channels = _channels(contents, n_channels)
+    channels = contents_channels(contents, n_channels)
     fields = {
         number: Field(
             name,
@@ -107,16 +108,17 @@ def loose_plate(path: Path, name: str, files: Sequence[Path], warnings: Sequence
     )
 
 
-def _channels(contents: Sequence[_Contents], count: int) -> tuple[Channel, ...]:
+def contents_channels(contents: Sequence[Contents], count: int) -> tuple[Channel, ...]:
+    """The first `count` channels of images, by the names that one of them gives."""
     told = next((content.names for content in contents if len(set(content.names)) == len(content.names) >= count), ())
     names = [told[index] if told and told[index] else f"Channel{index + 1}" for index in range(count)]
     return tuple(Channel(name, guess_role(name)) for name in names)
 
 
-def _contents(file: Path) -> _Contents:
+def image_contents(file: Path) -> Contents:
     """What the header of `file` says; one plane where it says nothing, or cannot be read, which is told when it is shown."""
     if file.suffix.lower() not in (".tif", ".tiff"):
-        return _Contents()
+        return Contents()
     import tifffile
 
     try:
@@ -124,9 +126,9 @@ def _contents(file: Path) -> _Contents:
         with _quiet_tifffile(), tifffile.TiffFile(file, _multifile=False) as tiff:
             planes = tuple(_planes(tiff))
             names, pixel_size = _ome(tiff.ome_metadata) if tiff.is_ome else ((), _pixel_size(tiff))
-            return _Contents(planes, names, pixel_size, len(tiff.series)) if planes else _Contents()
+            return Contents(planes, names, pixel_size, len(tiff.series)) if planes else Contents()
     except Exception:  # decoders raise whatever they meet in a damaged file
-        return _Contents()
+        return Contents()
 
 
 def _planes(tiff: tifffile.TiffFile) -> Iterator[tuple[int, int, int, int]]:

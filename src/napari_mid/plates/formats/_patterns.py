@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from napari_mid.errors import PlateFormatError, WellError
@@ -16,7 +16,8 @@ from napari_mid.plates.well_names import well_name, well_position
 class NameParts:
     """What a file name says.
 
-    `channel` is its name, `order` its number where the name has both. `time` and `z` are None where the name has none.
+    `channel` is its name, `order` its number where the name has both; `tells_channel` is False where the name has neither. `time`
+    and `z` are None where the name has none.
     """
 
     well: str
@@ -25,6 +26,7 @@ class NameParts:
     order: int
     time: int | None
     z: int | None
+    tells_channel: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class FilePattern:
         Whether folders belong to the pattern.
     needs_stain
         Whether it fits only where a channel is called like a stain or a filter: ``A01_final.tif`` tells no channel.
+    vague
+        Whether names of other kinds fit as well, such as those that another pattern is made for.
     """
 
     name: str
@@ -51,6 +55,7 @@ class FilePattern:
     channel: str = "Channel1"
     whole_path: bool = False
     needs_stain: bool = False
+    vague: bool = False
 
     def fitting(self, names: Iterable[str]) -> list[tuple[str, NameParts]]:
         """Those of `names` that fit, with what they say; none where they name no stain though one is needed."""
@@ -77,6 +82,7 @@ class FilePattern:
             order=_number(parts, "order") or 0,
             time=_number(parts, "time"),
             z=_number(parts, "z"),
+            tells_channel=bool(parts.get("channel")),
         )
 
 
@@ -115,12 +121,14 @@ def _is_stain(channel: str) -> bool:
     return guess_role(channel) != "other" or _FLUORESCENCE.fullmatch(channel) is not None
 
 
-def _built_in(name: str, expression: str, channel: str = "Channel1", *, needs_stain: bool = False) -> FilePattern:
+def _built_in(
+    name: str, expression: str, channel: str = "Channel1", *, needs_stain: bool = False, vague: bool = False
+) -> FilePattern:
     compiled = re.compile(expression + r"(?:\.ome)?" + _SUFFIX, re.IGNORECASE | re.ASCII)
-    return FilePattern(name, compiled, channel, needs_stain=needs_stain)
+    return FilePattern(name, compiled, channel, needs_stain=needs_stain, vague=vague)
 
 
-#: The first of those that fit most files is used.
+#: See `best_fit`.
 BUILT_IN = (
     _built_in(
         "Harmony",
@@ -129,24 +137,44 @@ BUILT_IN = (
     _built_in("BBBC", rf"(?P<channel>Channel ?\d+)-\d+-(?P<row>{_ROW})-(?P<column>\d\d?)"),
     _built_in(
         "CellVoyager",
-        rf".+_(?P<well>{_ROW}\d\d)_T(?P<time>\d+)F(?P<site>\d+)L\d+A\d+Z(?P<z>\d+)(?P<channel>C(?P<order>\d+))",
+        rf"(?:.+_)?(?P<well>{_ROW}\d\d)_T(?P<time>\d+)F(?P<site>\d+)L\d+A\d+Z(?P<z>\d+)(?P<channel>C(?P<order>\d+))",
     ),
-    _built_in("Gen5", rf"(?P<well>{_ROW}\d\d?)_\d+_(?P<order>\d+)_(?P<site>\d+)_(?P<channel>[^_\d][^_]*)_(?P<time>\d+)"),
+    _built_in(
+        "Gen5",
+        rf"(?P<well>{_ROW}\d\d?)(?:_\d+)?_(?P<order>\d+)_(?P<site>\d+)_(?P<channel>[^_\d][^_]*)(?:_(?P<time>\d+))?",
+    ),
+    _built_in("Cellomics", rf"(?:.+_)?(?P<well>{_ROW}\d\d)f(?P<site>\d+)(?P<channel>d(?P<order>\d+))"),
+    _built_in(
+        "IN Cell",
+        r"(?P<row>[A-Z]) - (?P<column>\d\d?)\(fld (?P<site>\d+) wv (?P<channel>[^()]+?)(?: z (?P<z>\d+))?"
+        r"(?: time (?P<time>\d+)[^()]*)?\)",
+    ),
     _built_in(
         "MetaXpress",
         # as little as can be before the well, so that the _w10 at the end is a wavelength and not a well; software from 5 on adds
-        # a GUID after the wavelength
-        rf"(?:.+?_)?(?P<well>{_NO_SERIES_ROW}\d\d)(?=_[sw]\d|{_GUID})(?:_s(?P<site>\d+))?(?:_(?P<channel>w(?P<order>\d\d?)))?"
-        rf"(?:{_GUID})?",
+        # a GUID after the wavelength; BBBC005 has its number of cells and its focus after the well
+        rf"(?:.+?[_ ])?(?P<well>{_NO_SERIES_ROW}\d\d)(?:_C\d+_F\d+)?(?=_[sw]\d|{_GUID})"
+        rf"(?:_s(?P<site>\d+))?(?:_(?P<channel>w(?P<order>\d\d?)))?(?:{_GUID})?",
         channel="w1",
     ),
-    _built_in("one image a well", rf"(?:.+?_)?(?P<well>{_SURE_ROW}\d\d)", channel="w1"),
+    _built_in("one image a well", rf"(?:.+?_)?(?P<well>{_SURE_ROW}\d\d)", channel="w1", vague=True),
     _built_in(
         "well and stain",
         rf"(?:.+?_)?(?P<well>{_SURE_ROW}\d\d?)(?:_(?:s|f|site ?|field ?|fov ?)?(?P<site>\d+))?_(?P<channel>[A-Z][A-Z0-9 +-]*)",
         needs_stain=True,
+        vague=True,
     ),
 )
+
+
+def best_fit(names: Sequence[str]) -> tuple[FilePattern, list[tuple[str, NameParts]]]:
+    """The built-in pattern that fits most of `names`, and those; the first of several.
+
+    A vague pattern has to fit more than twice as many: it may take the corrections beside the images for images, too.
+    """
+    fits = [(built_in, built_in.fitting(names)) for built_in in BUILT_IN]
+    return max(fits, key=lambda fit: len(fit[1]) * (1 if fit[0].vague else 2))
+
 
 #: Expressions of the parts that a user's pattern may name.
 _PARTS = {

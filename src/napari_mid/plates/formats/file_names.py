@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections import defaultdict
@@ -13,8 +14,8 @@ from napari_mid.errors import PlateFormatError, PlateNotFoundError
 from napari_mid.plates.field import Channel, Field, Plane
 from napari_mid.plates.folder import examples, is_image, natural_key
 from napari_mid.plates.formats._imagexpress_header import Header, read_header
-from napari_mid.plates.formats._loose import loose_plate
-from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, user_pattern
+from napari_mid.plates.formats._loose import Contents, contents_channels, image_contents, loose_plate
+from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, best_fit, user_pattern
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.plates.roles import guess_role
 from napari_mid.plates.well_names import standard_plate_size, well_position
@@ -46,7 +47,7 @@ def can_read(path: Path) -> bool:
 def most_names_fit(folder: Path) -> bool:
     """Whether at least half of the images in and below `folder` are named as some microscope names them."""
     names = _image_names(folder, with_derived=False)
-    return bool(names) and 2 * max(len(built_in.fitting(names)) for built_in in BUILT_IN) >= len(names)
+    return bool(names) and 2 * len(best_fit(names)[1]) >= len(names)
 
 
 def loose_images(folder: Path) -> list[Path]:
@@ -110,7 +111,7 @@ def read(path: Path, pattern: str | None = None) -> Plate:
 
 def _pattern_for(names: list[str]) -> FilePattern | None:
     """The built-in pattern that fits most of `names`, or None where they tell no well."""
-    found, chosen = max(((built_in.fitting(names), built_in) for built_in in BUILT_IN), key=lambda fit: len(fit[0]))
+    chosen, found = best_fit(names)
     homes = {_found_home(name) for name, _ in found}
     beside = sum(_found_home(name) in homes for name in names)
     return chosen if found and len(found) >= _LEAST_FITTING * beside else None
@@ -195,7 +196,7 @@ def _found(relative: str, parts: NameParts) -> _Found:
             time = int(series["number"])
         elif series is not None and series["z"] and z is None:
             z = int(series["number"])
-    return _Found(relative, _found_home(relative), NameParts(parts.well, parts.site, parts.channel, parts.order, time, z))
+    return _Found(relative, _found_home(relative), dataclasses.replace(parts, time=time, z=z))
 
 
 def _one_plate(folder: Path, found: list[_Found], named: list[str]) -> list[_Found]:
@@ -221,8 +222,10 @@ def _plate(path: Path, folder: Path, found: list[_Found], warnings: list[str]) -
     name = _home_name(home)
     headers = _headers(folder, found)
     pixel_size = next((header.pixel_size_um for header in headers.values() if header.pixel_size_um), None)
-    channels = _channels(found, headers)
-    planes = _planes(folder, found, {channel.name: index for index, channel in enumerate(channels)}, warnings)
+    contents = _contents(folder, found, warnings)
+    channels = contents_channels([contents], contents.n_channels) if contents else _channels(found, headers)
+    pixel_size = pixel_size or (contents.pixel_size_um if contents else None)
+    planes = _planes(folder, found, {channel.name: index for index, channel in enumerate(channels)}, contents, warnings)
     wells: dict[str, Well] = {}
     for well in sorted(planes, key=well_position):
         fields = {
@@ -256,6 +259,17 @@ def _headers(folder: Path, found: list[_Found]) -> dict[str, Header]:
     return {channel: header for channel, header in headers.items() if header is not None}
 
 
+def _contents(folder: Path, found: list[_Found], warnings: list[str]) -> Contents | None:
+    """What every file holds, where its pages are the channels; the first file stands for all."""
+    first = image_contents(folder / found[0].relative)
+    if len(first.planes) == 1:
+        return None
+    if not any(item.parts.tells_channel for item in found):
+        return first
+    warnings.append(f"The files hold several images, such as {found[0].relative} with {len(first.planes)}; the first is shown.")
+    return None
+
+
 def _channels(found: list[_Found], headers: Mapping[str, Header]) -> tuple[Channel, ...]:
     """Channels by their number where the names have one, else by name."""
     order: dict[str, int] = {}
@@ -267,7 +281,7 @@ def _channels(found: list[_Found], headers: Mapping[str, Header]) -> tuple[Chann
 
 
 def _planes(
-    folder: Path, found: list[_Found], channel_index: dict[str, int], warnings: list[str]
+    folder: Path, found: list[_Found], channel_index: dict[str, int], contents: Contents | None, warnings: list[str]
 ) -> dict[str, dict[int, list[Plane]]]:
     """Planes by well and field; images that say the same as another add a warning."""
     planes: dict[str, dict[int, list[Plane]]] = defaultdict(lambda: defaultdict(list))
@@ -280,8 +294,9 @@ def _planes(
             repeated.append(f"{item.relative} (like {seen[key]})")
             continue
         seen[key] = item.relative
-        z, time = 1 if parts.z is None else parts.z, 1 if parts.time is None else parts.time
-        planes[parts.well][parts.site].append(Plane(folder / item.relative, channel_index[parts.channel], z, time))
+        for channel, z, time, page in contents.planes if contents else [(channel_index[parts.channel], 1, 1, 0)]:
+            z, time = z if parts.z is None else parts.z, time if parts.time is None else parts.time
+            planes[parts.well][parts.site].append(Plane(folder / item.relative, channel, z, time, page))
     if repeated:
         warnings.append(
             f"{len(repeated)} images say the same well, field and channel as another and are left out: {examples(repeated)}."
