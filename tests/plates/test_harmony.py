@@ -203,3 +203,17 @@ def test_wells_beyond_the_declared_plate_make_it_larger(write_harmony: Write) ->
     plate = open_plate(write_harmony([{"URL": "a.tiff", "Row": 9}], size=(8, 12)))
     assert (plate.rows, plate.columns) == (16, 24)
     assert any("8 x 12" in warning for warning in plate.warnings)
+
+
+def test_an_index_of_several_plates_says_so(write_harmony: Write) -> None:
+    index = write_harmony([{"URL": "a.tiff", "Row": 2, "Col": 3}])
+    second = "<Plate><Name>second</Name><PlateRows>16</PlateRows><PlateColumns>24</PlateColumns><Well id='0101'/></Plate>"
+    index.write_text(index.read_text("utf-8-sig").replace("</Plates>", f"{second}</Plates>"))
+    plate = open_plate(index)
+    assert (plate.name, plate.rows, plate.columns, list(plate.wells)) == ("my plate", 16, 24, ["A01", "B03"])
+    assert plate.warnings == ("Index.idx.xml declares 2 plates (my plate, second); their wells are shown as one plate.",)
+
+
+def test_the_index_of_columbus(write_harmony: Write) -> None:
+    index = write_harmony([{"URL": "a.tiff"}], folder="export", index="ImageIndex.ColumbusIDX.xml")
+    assert list(open_plate(index.parent).wells) == list(open_plate(index).wells) == ["A01"]

@@ -26,7 +26,8 @@ NAME = "Harmony"
 #: What `napari-mid simulate` writes as the instrument; plates with it are said to be simulated wherever they are shown.
 SIMULATED_INSTRUMENT = "napari-mid simulation"
 
-_INDEX_NAMES = ("index.idx.xml", "index.xml")
+#: The last is what Columbus exports.
+_INDEX_NAMES = ("index.idx.xml", "index.xml", "imageindex.columbusidx.xml")
 #: Powers of ten from the units of the index to micrometres.
 _TO_UM = {"m": 6, "mm": 3, "um": 0, "µm": 0, "μm": 0, "nm": -3}
 _LAST_ROW, _LAST_COLUMN = 32, 48
@@ -123,7 +124,7 @@ class _PlateBuilder:
         positions = self._well_positions()
         if not positions:
             raise PlateFormatError(f"{self.path} declares no well and no image.")
-        rows, columns = self._size(about, positions)
+        rows, columns = self._size(positions)
         name = about.get("Name") or about.get("PlateID") or _folder_name(self.path)
         pixel_size = self._pixel_size()
         flat_fields = self._flat_fields(channel_ids, channels)
@@ -257,8 +258,9 @@ class _PlateBuilder:
             self.warnings.append(f"The plate layout of Harmony is not used: {error}")
             return None
 
-    def _size(self, about: Record, positions: set[tuple[int, int]]) -> tuple[int, int]:
-        rows, columns = _whole(about.get("PlateRows")), _whole(about.get("PlateColumns"))
+    def _size(self, positions: set[tuple[int, int]]) -> tuple[int, int]:
+        plates = self.index.plates
+        rows, columns = (max((_whole(one.get(name)) or 0 for one in plates), default=0) for name in ("PlateRows", "PlateColumns"))
         if rows and columns and rows <= _LAST_ROW and columns <= _LAST_COLUMN:
             if all(row <= rows and column <= columns for row, column in positions):
                 return rows, columns
@@ -272,6 +274,12 @@ class _PlateBuilder:
 
     def _summarise(self) -> None:
         total = len(self.index.images)
+        if len(self.index.plates) > 1:
+            names = [about.get("Name") or about.get("PlateID") or "without a name" for about in self.index.plates]
+            # an image does not say which plate it is of
+            self.warnings.append(
+                f"{self.path.name} declares {len(names)} plates ({examples(names)}); their wells are shown as one plate."
+            )
         if not total:
             self.warnings.append(f"{self.path.name} declares no image.")
         if self.missing:
