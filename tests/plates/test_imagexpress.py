@@ -344,3 +344,19 @@ def test_a_file_that_is_no_tiff_is_found_out_when_it_is_read(write_plate: Callab
     assert (plate.pixel_size_um, plate.n_images) == (0.65, 2)
     with pytest.raises(MidError, match="p_A01"):
         plate["A01"].fields[1].load()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_an_htd_that_went_through_another_program(tmp_path: Path, quote: str, encoding: str) -> None:
+    home = write_imagexpress(tmp_path, ["p_A01_w1.TIF", "p_A01_w2.TIF"], waves=["DAPI", "TMRM"])
+    (home / "p.HTD").write_text(htd_text(waves=["DAPI", "TMRM"]).replace('"', quote), encoding=encoding, newline="")
+    plate = open_plate(home)
+    assert (plate.rows, plate.columns, plate.channel_names, plate.warnings) == (8, 12, ("DAPI", "TMRM"), ())
+
+
+def test_one_focal_plane_opens_by_the_htd_above(write_plate: Callable[..., Path]) -> None:
+    names = [f"TimePoint_1/ZStep_{z}/p_A01.TIF" for z in (1, 2)]
+    plate = open_plate(write_plate(names, steps=2) / "TimePoint_1" / "ZStep_2")
+    assert (plate.format, plate.name, plate.focal_planes, plate.n_images) == ("ImageXpress", "plate", (2,), 1)
+    assert plate["A01"].fields[1].load().max() == 1

@@ -111,7 +111,7 @@ def _places_of(folder: Path) -> list[Place]:
     for name in sorted(_children(folder)[1], key=natural_key):
         if _time(name) is not None and len(copies := _htd_files(folder / name)) == 1:
             return [Place(folder, copies[0])]
-    above = _htd_files(folder.parent) if _time(folder.name) is not None else []
+    above = _htd_files(_above_series(folder))
     return [_place(folder, above[0], None)] if len(above) == 1 else []
 
 
@@ -126,6 +126,13 @@ def _places_below(folder: Path) -> list[Place]:
 
 def _days(folder: Path) -> list[str]:
     return [name for name in _children(folder)[1] if _DATE_FOLDER.fullmatch(name)]
+
+
+def _above_series(folder: Path) -> Path:
+    """The folder that holds ``TimePoint_1/ZStep_2``; another folder is itself."""
+    if _z(folder.name) is not None:
+        folder = folder.parent
+    return folder.parent if _time(folder.name) is not None else folder
 
 
 def _place(home: Path, htd: Path, stem: str | None) -> Place:

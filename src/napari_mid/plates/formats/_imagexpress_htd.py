@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ MAX_TIME_POINTS, MAX_Z_STEPS, MAX_SITES_PER_SIDE, MAX_WAVELENGTHS = 100_000, 10_
 MAX_BYTES = 4_000_000
 
 _LINE = re.compile(r'"([A-Za-z]+)(\d*)"\s*,(.*)')
+#: What a spreadsheet leaves of it.
+_UNQUOTED = re.compile(r"([A-Za-z]+)(\d*)\s*,(.*)")
 _VALUE = re.compile(r'\s*(?:"([^"]*)"?|([^,]*))\s*(?:,|$)')
 
 
@@ -70,7 +73,7 @@ def read_htd(path: Path) -> Htd:
 
 def _text(data: bytes) -> str:
     # MetaXpress writes the code page of its Windows; descriptions hold control bytes that are not UTF-8
-    for encoding in ("utf-8-sig", "cp1252"):
+    for encoding in ("utf-16",) if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
@@ -80,9 +83,11 @@ def _text(data: bytes) -> str:
 
 def _entries(text: str) -> dict[tuple[str, int], list[str]]:
     """Values by (key in lower case, number at its end or 0); other lines, such as those of a description, are passed over."""
+    lines = [line.strip("\0 \t") for line in re.split(r"[\r\n]+", text)]
+    form = _LINE if any(_LINE.match(line) for line in lines) else _UNQUOTED
     entries: dict[tuple[str, int], list[str]] = {}
-    for line in re.split(r"[\r\n]+", text):
-        found = _LINE.match(line.strip("\0 \t"))
+    for line in lines:
+        found = form.match(line)
         if found is not None and len(found[2]) < 5:
             key = (found[1].casefold(), int(found[2] or 0))
             entries.setdefault(key, _values(found[3]))
