@@ -387,3 +387,9 @@ def test_an_index_without_its_end_gives_what_is_there(write: Write) -> None:
 def test_an_index_of_nothing(write: Write, records: list[Record], says: str) -> None:
     with pytest.raises(PlateFormatError, match=says):
         open_plate(write(records))
+
+
+def test_an_index_whose_name_lost_its_capitals(write: Write) -> None:
+    folder = write([{"file": "a.tif"}])
+    (folder / "MeasurementData.mlf").rename(folder / "measurementdata.MLF")
+    assert open_plate(folder).format == open_plate(folder / "measurementdata.MLF").format == "CellVoyager"

@@ -47,7 +47,18 @@ def index_file(path: Path) -> Path | None:
 
 def _index_in(folder: Path) -> Path | None:
     index = folder / _INDEX_NAME
+    if not os.path.exists(index):
+        # copies between systems may have turned capitals into small letters
+        name = next((name for name in _listed(folder) if name.casefold() == _INDEX_NAME.casefold()), _INDEX_NAME)
+        index = folder / name
     return index if head_has_root(index, "MeasurementData") else None
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def _folders(path: Path) -> Iterator[Path]:
