@@ -85,3 +85,46 @@ def test_overlapping_fields_keep_their_own_pixels(tmp_path: Path) -> None:
     assert images.canvas is None
     assert (images.fields[1][0] == 11).all()
     assert images.mosaic(0)[0].tolist() == [11, 11, 11, 11, 21, 21, 21, 21, 21, 21]
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_uniform_fields_lie_on_one_canvas(tmp_path: Path, compression: str | None) -> None:
+    rng = np.random.default_rng(0)
+    expected = {(site, channel): rng.integers(0, 60000, (40, 30)).astype(np.uint16) for site in (1, 2, 3) for channel in (0, 1)}
+    for (site, channel), image in expected.items():
+        tifffile.imwrite(tmp_path / f"x_A01_s{site}_w{channel + 1}.tif", image, compression=compression)
+    images = finish(load_well(open_plate(tmp_path)["A01"]))
+    assert images.canvas is not None
+    for (site, channel), image in expected.items():
+        np.testing.assert_array_equal(images.fields[site][channel], image)
+        top, left = images.layout.origins[site]
+        np.testing.assert_array_equal(images.mosaic(channel)[top : top + 40, left : left + 30], image)
+    assert np.shares_memory(images.mosaic(0), images.canvas)
+    assert int(images.canvas.sum()) == sum(int(image.sum()) for image in expected.values())
+
+
+def test_channels_of_one_field_that_differ(tmp_path: Path) -> None:
+    folder = write(tmp_path / "plate", {1: (6, 6), 2: (6, 6), 3: (6, 6)})
+    tifffile.imwrite(folder / "x_A01_s2_w2.tif", np.full((6, 6), 5000, dtype=np.uint16))
+    tifffile.imwrite(folder / "x_A01_s3_w1.tif", np.zeros((5, 6), dtype=np.uint8))
+    images = finish(load_well(open_plate(folder)["A01"]))
+    assert list(images.fields) == [1, 2]
+    assert "differ in size" in images.warnings[0]
+    assert [int(value) for value in images.fields[2][:, 0, 0]] == [21, 5000]
+    assert {12, 5000} <= set(np.unique(images.mosaic(1)))
+
+
+def test_the_flat_field_is_corrected_where_the_image_lies(tmp_path: Path) -> None:
+    from napari_mid.plates.field import Reading
+    from napari_mid.plates.flat_field import PolynomialFlatField
+
+    flat_field = PolynomialFlatField(((1.0,), (0.6, 0.0)))
+    # larger than what is corrected at once
+    image = np.random.default_rng(0).integers(0, 50000, (700, 400)).astype(np.uint16)
+    for channel in (1, 2):
+        tifffile.imwrite(tmp_path / f"x_A01_s1_w{channel}.tif", image)
+    plate = open_plate(tmp_path).with_reading(Reading(flat_field="estimated", flat_fields=(None, flat_field)))
+    images = finish(load_well(plate["A01"]))
+    np.testing.assert_array_equal(images.mosaic(0), image)
+    gain = np.reciprocal(flat_field.profile((700, 400)))
+    np.testing.assert_array_equal(images.mosaic(1), np.rint(np.clip(image * gain, 0, 65535)))

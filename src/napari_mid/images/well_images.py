@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def load_well(well: Well) -> Steps[WellImages]:
 class _Gathered:
     """The images of a well as they come in.
 
-    In the usual well all images have the size and type of the first one and no fields overlap: they are put on one canvas, so
+    In the usual well all images have the size and type of the first one and no fields overlap: they are read onto one canvas, so
     that nothing is copied again for the display. Otherwise each field keeps its own pixels.
     """
 
@@ -129,7 +130,8 @@ class _Gathered:
         self._lock = threading.Lock()
         self._canvas: NDArray[Any] | None = None
         self._layout: WellLayout | None = None
-        self._apart: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
+        self._places: dict[int, NDArray[Any]] = {}
+        self._images: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
 
     def read(self, key: tuple[int, int]) -> None:
         """Read one (field number, channel); called from several threads, so that putting it in place is parallel, too.
@@ -140,25 +142,36 @@ class _Gathered:
             If the image cannot be read.
         """
         number, channel = key
-        image = load_field_channel(self.well.fields[number], channel)
+        image = load_field_channel(self.well.fields[number], channel, target=partial(self._place, number, channel))
+        with self._lock:
+            self._images[number][channel] = image
+
+    def _place(self, number: int, channel: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+        """Where the image of a field goes, once its size and type are known; None where it fits none of the others."""
         with self._lock:
             if self._layout is None:
-                self._prepare(image)
-            view = self._view(number)
-            if view is None or image.shape != view.shape[1:] or image.dtype != view.dtype:
-                self._canvas = None  # not as uniform as the first image promised; what lies on the canvas stays valid
-                self._apart[number][channel] = image
-                return
-            self._apart[number][channel] = view[channel]
-        view[channel] = image
+                self._prepare((shape[0], shape[1]), dtype)
+            if number not in self._places:
+                self._places[number] = self._room(number, (shape[0], shape[1]), dtype)
+            room = self._places[number]
+        return room[channel] if room.shape[1:] == shape and room.dtype == dtype else None
 
-    def _prepare(self, first: NDArray[Any]) -> None:
-        """Lay the fields out as if all had the size of the `first` image."""
+    def _prepare(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        """Lay the fields out as if all images had the size of the first."""
         there = [number for number, one in self.well.fields.items() if one.planes]
-        self._layout = well_layout(self.well.fields, dict.fromkeys(there, (first.shape[0], first.shape[1])))
+        self._layout = well_layout(self.well.fields, dict.fromkeys(there, shape))
         if not self._layout.overlaps():
-            n_channels = len(self.well.fields[there[0]].channels)
-            self._canvas = np.zeros((n_channels, *self._layout.shape), dtype=first.dtype)
+            self._canvas = np.zeros((len(self.well.fields[there[0]].channels), *self._layout.shape), dtype=dtype)
+
+    def _room(self, number: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The array (C, Y, X) of one field: a part of the canvas, or one of its own where it does not fit there."""
+        if self._canvas is not None and self._layout is not None:
+            (top, left), (height, width) = self._layout.origins[number], self._layout.shapes[number]
+            if shape == (height, width) and dtype == self._canvas.dtype:
+                part: NDArray[Any] = self._canvas[:, top : top + height, left : left + width]
+                return part
+            self._canvas = None  # not as uniform as the first image promised; what lies on it stays valid
+        return np.zeros((len(self.well.fields[number].channels), *shape), dtype=dtype)
 
     def images(self) -> WellImages:
         """The well.
@@ -170,12 +183,16 @@ class _Gathered:
         """
         canvas = self._canvas if not self.problems else None
         fields: dict[int, NDArray[Any]] = {}
-        for number in sorted(set(self._apart) - set(self.problems)):
-            view = self._view(number) if canvas is not None else None
+        for number in sorted(set(self._images) - set(self.problems)):
+            images, room = self._images.pop(number), self._places[number]
+            if all(np.may_share_memory(image, room) for image in images.values()):
+                fields[number] = room
+                continue
+            canvas = None
             try:
-                fields[number] = view if view is not None else _stacked(self.well.fields[number], self._apart.pop(number))
+                fields[number] = _stacked(self.well.fields[number], images)
             except ImageReadError as error:
-                self.problems[number], canvas = str(error), None
+                self.problems[number] = str(error)
         if not fields:
             reason = self.problems[min(self.problems)] if self.problems else "it has no fields."
             raise ImageReadError(f"No field of well {self.well.name} of plate {self.well.plate} can be read: {reason}")
@@ -184,14 +201,6 @@ class _Gathered:
         warnings = (*(self.problems[number] for number in sorted(self.problems)), *_absent_warnings(self.well, absent))
         layout = well_layout(self.well.fields, shapes)
         return WellImages(self.well.plate, self.well.name, fields, layout, warnings, absent, canvas=canvas)
-
-    def _view(self, number: int) -> NDArray[Any] | None:
-        """Where the field `number` (C, Y, X) lies on the canvas, if there is one."""
-        if self._canvas is None or self._layout is None:
-            return None
-        (top, left), (height, width) = self._layout.origins[number], self._layout.shapes[number]
-        view: NDArray[Any] = self._canvas[:, top : top + height, left : left + width]
-        return view
 
 
 def preview_well(well: Well) -> WellImages | None:
