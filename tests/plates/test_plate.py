@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def test_formats_are_found_and_the_last_resort_is_last() -> None:
     assert "Harmony" in format_names()
     for plate_format in plate_formats():
         assert plate_format.can_read(Path("/nowhere")) is False
+
+
+@pytest.mark.parametrize(
+    "folder", ["metaxpress_sparse", "harmony_phenix_v5", "imagexpress/9987_Plate_3435", "yokogawa_cv8000", "omezarr_hcs.zarr"]
+)
+def test_a_link_in_circles_beside_the_images_changes_nothing(real_data: Path, tmp_path: Path, folder: str) -> None:
+    real = open_plate(real_data / folder)
+    copy = shutil.copytree(real_data / folder, tmp_path / "copy")
+    (copy / "circle").symlink_to("circle")
+    plate = open_plate(copy)
+    assert (plate.format, plate.n_images, plate.missing_files) == (real.format, real.n_images, real.missing_files)
+    assert list(plate.wells) == list(real.wells)
 
 
 @pytest.mark.parametrize("name", ["harmony_phenix_v5/r01c01f01p01-ch1sk1fk1fl1.tiff", "bbbc013/Channel1-01-A-01.tif"])

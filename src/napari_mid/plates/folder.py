@@ -26,6 +26,22 @@ def examples(names: list[str], count: int = 3) -> str:
     return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether `entry` is a folder; a link that leads in circles, or nowhere, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether `entry` is a file; a link that leads in circles, or nowhere, is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 class IndexFolder:
     """The folder of an index file: which of the files that the index names are there, and inside it.
 
@@ -76,7 +92,7 @@ class IndexFolder:
                 for entry in entries:
                     if entry.is_symlink() and not _within(os.path.realpath(entry.path), home):
                         self._outside.add(f"{parent}/{entry.name}")
-                    elif entry.is_file():
+                    elif is_file(entry):
                         files.add(entry.name)
         except OSError:
             return files

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
-from napari_mid.plates.folder import IndexFolder, examples, is_image, natural_key
+from napari_mid.plates.folder import IndexFolder, examples, is_folder, is_image, natural_key
 from napari_mid.plates.well_names import well_name, well_position
 
 #: ``TimePoint_2/ZStep_3`` hold one time point and one focal plane.
@@ -226,7 +226,7 @@ def _children(folder: Path) -> tuple[list[str], list[str]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not entry.name.startswith("."):
-                    (folders if entry.is_dir() else files).append(entry.name)
+                    (folders if is_folder(entry) else files).append(entry.name)
     except (OSError, ValueError):
         pass
     return files, sorted(folders, key=natural_key)

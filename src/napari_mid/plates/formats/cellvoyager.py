@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
 from napari_mid.plates.field import Channel, Field, Plane
-from napari_mid.plates.folder import IndexFolder, examples
+from napari_mid.plates.folder import IndexFolder, examples, is_folder
 from napari_mid.plates.formats._cellvoyager_settings import ChannelSettings, Measurement, read_measurement
 from napari_mid.plates.formats._cellvoyager_xml import ImageRecord, MeasurementData, head_has_root, read_data
 from napari_mid.plates.plate import Plate, Well
@@ -64,7 +64,7 @@ def _listed(folder: Path) -> list[str]:
 def _folders(path: Path) -> Iterator[Path]:
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
+            names = sorted(entry.name for entry in entries if is_folder(entry))
     except OSError:
         return
     for name in names:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateNotFoundError
 from napari_mid.plates.field import Channel, Field, Plane
-from napari_mid.plates.folder import examples, is_image, natural_key
+from napari_mid.plates.folder import examples, is_folder, is_image, natural_key
 from napari_mid.plates.formats._imagexpress_header import Header, read_header
 from napari_mid.plates.formats._loose import Contents, contents_channels, image_contents, loose_plate
 from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, best_fit, user_pattern
@@ -175,7 +175,7 @@ def _image_names(folder: Path, *, with_derived: bool) -> list[str]:
             if is_image(entry.name):
                 if with_derived or not _DERIVED_FILE.search(entry.name):
                     names.append(child)
-            elif depth < MAX_DEPTH and not _DERIVED_FOLDER.search(entry.name) and entry.is_dir():
+            elif depth < MAX_DEPTH and not _DERIVED_FOLDER.search(entry.name) and is_folder(entry):
                 walk(child, depth + 1)
 
     walk("", 0)
