@@ -202,6 +202,12 @@ def test_what_is_no_table_of_the_plate(plate: Plate, tmp_path: Path, content: by
         nuclei_of_well(path, plate, "A01")
 
 
+def test_a_table_in_which_no_nucleus_has_a_location(plate: Plate, tmp_path: Path) -> None:
+    path = written([nucleus("A01", 1, "here", "there"), nucleus("A02", 1, "", "")], tmp_path / "n.csv")
+    with pytest.raises(NucleiTableError, match=r"No row of .*n\.csv has a location; expected numbers"):
+        read_nuclei_table(path, plate)
+
+
 def test_no_table_and_a_folder_without_any(plate: Plate, tmp_path: Path) -> None:
     with pytest.raises(NucleiTableError, match="absent"):
         read_nuclei_table(tmp_path / "absent.csv", plate)

@@ -120,3 +120,10 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str], disc_plate:
             main(arguments)
         assert caught.value.code == 2
         assert "Traceback" not in capsys.readouterr().err
+
+
+def test_two_nucleus_channels_are_wrong_usage(capsys: pytest.CaptureFixture[str], disc_plate: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["info", str(disc_plate), "--roles", "w2=nucleus", "--nucleus-channel", "w1"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == ("napari-mid: error: --nucleus-channel says 'w1', --roles 'w2'; give one nucleus channel\n")

@@ -74,6 +74,8 @@ def read_nuclei_table(path: Path | str, plate: Plate) -> NucleiTable:
     nuclei: dict[str, dict[int, Nuclei]] = {}
     for well in sorted({well for well, _ in matched.spots}, key=list(plate.wells).index):
         nuclei[well] = matched.of_well(well)
+    if not any(len(found.centroids) for fields in nuclei.values() for found in fields.values()):
+        raise NucleiTableError(f"No row of {path} has a location; expected numbers for the x and y of each nucleus, in pixels.")
     return NucleiTable(path, plate.name, nuclei, tuple(matched.warnings()))
 
 

@@ -60,6 +60,10 @@ def roles_from(options: argparse.Namespace) -> dict[str, str]:
             raise SystemExit(_usage(f"--roles takes NAME=ROLE, such as Channel2=nucleus, not {pair!r}"))
         roles[name] = role
     if options.nucleus_channel:
+        others = [name for name, role in roles.items() if role == "nucleus" and name != options.nucleus_channel]
+        if others:
+            message = f"--nucleus-channel says {options.nucleus_channel!r}, --roles {others[0]!r}; give one nucleus channel"
+            raise SystemExit(_usage(message))
         roles[options.nucleus_channel] = "nucleus"
     return roles
 
