@@ -373,3 +373,11 @@ def test_the_index_is_read_without_zarr(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_well_that_lists_no_field_is_told(tmp_path: Path) -> None:
+    root = write_plate(tmp_path / "p.zarr", 2)
+    (root / "B" / "3" / ".zattrs").write_text("{}")
+    plate = open_plate(root)
+    assert {name: len(well.fields) for name, well in plate.wells.items()} == {"A01": 2, "B03": 0}
+    assert plate.warnings == ("1 of the 2 wells list no field: B03.",)

@@ -314,6 +314,9 @@ class _PlateBuilder:
         ):
             if found:
                 self.warnings.append(f"{len(found)} of the {total} {what}: {examples(found)}.")
+        without = [well for well, paths in self.paths.items() if not paths]
+        if without:
+            self.warnings.append(f"{len(without)} of the {n_wells} wells list no field: {examples(without)}.")
         if self.damaged:
             self.warnings.append(f"The metadata of {len(self.damaged)} wells or fields cannot be read: {examples(self.damaged)}.")
         if self.refused:
