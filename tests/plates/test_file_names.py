@@ -9,9 +9,12 @@ import pytest
 import tifffile
 
 from napari_mid.errors import PlateFormatError, PlateNotFoundError
+from napari_mid.images.layout import well_layout
 from napari_mid.plates import open_plate
 from napari_mid.plates.formats import file_names
 from napari_mid.plates.formats._loose import LOOSE
+
+from .imagexpress_plates import header_text
 
 Write = Callable[..., Path]
 
@@ -269,3 +272,18 @@ def test_pages_of_a_file_whose_name_tells_the_channel_are_not_dropped_silently(t
     tifffile.imwrite(tmp_path / "A01_DAPI.tif", np.zeros((3, 6, 8), np.uint16), photometric="minisblack")
     (warning,) = open_plate(tmp_path).warnings
     assert "A01_DAPI.tif with 3; the first is shown" in warning
+
+
+def test_fields_stand_where_the_headers_of_metaxpress_say(tmp_path: Path) -> None:
+    places = {1: (0.0, 0.0), 2: (0.0, 32.0), 3: (24.0, 0.0)}  # y, x in µm, y growing downwards
+    for well, (top, left) in (("B02", (20_000.0, 23_000.0)), ("B03", (20_000.0, 32_000.0))):
+        for site, (y, x) in places.items():
+            about = header_text(452, (top + y, left + x), pixel_size=0.5)
+            tifffile.imwrite(
+                tmp_path / f"x_{well}_s{site}_w1.TIF", np.zeros((48, 64), np.uint16), description=about, metadata=None
+            )
+    plate = open_plate(tmp_path)
+    assert (plate.format, plate.pixel_size_um, plate.channels[0].wavelength_nm) == ("File names", 0.5, 452)
+    for well in plate.wells.values():
+        layout = well_layout(well.fields, dict.fromkeys(well.fields, (48, 64)))
+        assert (layout.from_stage, layout.origins) == (True, {1: (0, 0), 2: (0, 64), 3: (48, 0)})

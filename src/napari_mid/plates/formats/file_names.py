@@ -6,14 +6,15 @@ import dataclasses
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, PlateNotFoundError
 from napari_mid.plates.field import Channel, Field, Plane
 from napari_mid.plates.folder import examples, is_folder, is_image, natural_key
-from napari_mid.plates.formats._imagexpress_header import Header, read_header
+from napari_mid.plates.formats._imagexpress_missing import Key
+from napari_mid.plates.formats._imagexpress_sites import Stage, read_stage
 from napari_mid.plates.formats._loose import Contents, contents_channels, image_contents, loose_plate
 from napari_mid.plates.formats._patterns import BUILT_IN, FilePattern, NameParts, best_fit, user_pattern
 from napari_mid.plates.plate import Plate, Well
@@ -220,16 +221,17 @@ def _one_plate(folder: Path, found: list[_Found], named: list[str]) -> list[_Fou
 def _plate(path: Path, folder: Path, found: list[_Found], warnings: list[str]) -> Plate:
     home = folder / found[0].home if len({item.home for item in found}) == 1 else folder
     name = _home_name(home)
-    headers = _headers(folder, found)
-    pixel_size = next((header.pixel_size_um for header in headers.values() if header.pixel_size_um), None)
+    names = _channel_names(found)
+    stage = _stage(folder, found, names)
+    warnings += stage.warnings
     contents = _contents(folder, found, warnings)
-    channels = contents_channels([contents], contents.n_channels) if contents else _channels(found, headers)
-    pixel_size = pixel_size or (contents.pixel_size_um if contents else None)
-    planes = _planes(folder, found, {channel.name: index for index, channel in enumerate(channels)}, contents, warnings)
+    channels = contents_channels([contents], contents.n_channels) if contents else _channels(names, stage)
+    pixel_size = stage.pixel_size_um or (contents.pixel_size_um if contents else None)
+    planes = _planes(folder, found, {channel: index for index, channel in enumerate(names)}, contents, warnings)
     wells: dict[str, Well] = {}
     for well in sorted(planes, key=well_position):
         fields = {
-            site: Field(name, well, site, tuple(planes[well][site]), channels, pixel_size_um=pixel_size)
+            site: Field(name, well, site, tuple(planes[well][site]), channels, stage.positions_um.get(site), pixel_size)
             for site in sorted(planes[well])
         }
         wells[well] = Well(name, well, fields)
@@ -249,14 +251,24 @@ def _plate(path: Path, folder: Path, found: list[_Found], warnings: list[str]) -
     )
 
 
-def _headers(folder: Path, found: list[_Found]) -> dict[str, Header]:
-    """What the header of one image of each channel tells, where it is one of MetaXpress."""
-    first: dict[str, str] = {}
+def _channel_names(found: list[_Found]) -> list[str]:
+    """Names of the channels, by their number where the names have one."""
+    order: dict[str, int] = {}
     for item in found:
-        first.setdefault(item.parts.channel, item.relative)
-    tiffs = {channel: name for channel, name in first.items() if name.lower().endswith((".tif", ".tiff"))}
-    headers = {channel: read_header(folder / name) for channel, name in tiffs.items()}
-    return {channel: header for channel, header in headers.items() if header is not None}
+        order[item.parts.channel] = min(order.get(item.parts.channel, item.parts.order), item.parts.order)
+    return sorted(order, key=lambda name: (order[name], natural_key(name)))
+
+
+def _stage(folder: Path, found: list[_Found], channels: list[str]) -> Stage:
+    """What the headers of a few images tell, where they are of MetaXpress; wavelengths are numbered like `channels`."""
+    numbers = {name: number for number, name in enumerate(channels)}
+    on_disk: dict[Key, Path] = {}
+    for item in found:
+        if item.relative.lower().endswith((".tif", ".tiff")):
+            parts = item.parts
+            key = Key(parts.well, parts.site, numbers[parts.channel], parts.time or 1, parts.z)
+            on_disk.setdefault(key, folder / item.relative)
+    return read_stage(on_disk, list(numbers.values()), {})
 
 
 def _contents(folder: Path, found: list[_Found], warnings: list[str]) -> Contents | None:
@@ -270,14 +282,9 @@ def _contents(folder: Path, found: list[_Found], warnings: list[str]) -> Content
     return None
 
 
-def _channels(found: list[_Found], headers: Mapping[str, Header]) -> tuple[Channel, ...]:
-    """Channels by their number where the names have one, else by name."""
-    order: dict[str, int] = {}
-    for item in found:
-        order[item.parts.channel] = min(order.get(item.parts.channel, item.parts.order), item.parts.order)
-    names = sorted(order, key=lambda name: (order[name], natural_key(name)))
-    emission = {name: headers[name].wavelength_nm if name in headers else None for name in names}
-    return tuple(Channel(name, guess_role(name, emission[name]), emission[name]) for name in names)
+def _channels(names: list[str], stage: Stage) -> tuple[Channel, ...]:
+    emission = [stage.wavelengths.get(number) for number in range(len(names))]
+    return tuple(Channel(name, guess_role(name, told), told) for name, told in zip(names, emission, strict=True))
 
 
 def _planes(
