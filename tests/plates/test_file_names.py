@@ -287,3 +287,13 @@ def test_fields_stand_where_the_headers_of_metaxpress_say(tmp_path: Path) -> Non
     for well in plate.wells.values():
         layout = well_layout(well.fields, dict.fromkeys(well.fields, (48, 64)))
         assert (layout.from_stage, layout.origins) == (True, {1: (0, 0), 2: (0, 64), 3: (48, 0)})
+
+
+@pytest.mark.parametrize("image", ["x_A01_s1_w1.tif", "some cells.tif"])
+@pytest.mark.parametrize("index", ["MeasurementData.mlf", "load_data.csv"])
+def test_an_index_that_could_not_be_read_is_not_passed_over_silently(write_images: Write, index: str, image: str) -> None:
+    home = write_images(image)
+    (home / index).write_bytes(b"")
+    assert any(warning.startswith(f"{index} beside the images cannot be read") for warning in open_plate(home).warnings)
+    with pytest.raises(PlateFormatError, match=rf"{index} is empty; copy it again"):
+        open_plate(home / index)

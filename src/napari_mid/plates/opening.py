@@ -85,10 +85,24 @@ def _read(path: Path) -> Plate:
     for plate_format in plate_formats():
         if plate_format.can_read(path):
             return plate_format.read(path)
+    _check_readable(path)
     known = ", ".join(format_names())
     raise PlateFormatError(
         f"{path} is no index file that can be read (known formats: {known}); give the folder of the images instead."
     )
+
+
+def _check_readable(path: Path) -> None:
+    """Say so where it is not the format that keeps the file from being read."""
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise PlateFormatError(f"{path} cannot be read: {error.strerror}.") from error
+    if empty:
+        raise PlateFormatError(f"{path} is empty; copy it again, or give the folder of the images.")
 
 
 def _with_given_map(plate: Plate, plate_map: Path | str | PlateMap) -> Plate:

@@ -36,6 +36,9 @@ _DERIVED_FILE = re.compile(
 )
 _SERIES_FOLDER = re.compile(r"(?:(?P<time>TimePoint)|(?P<z>ZStep))_(?P<number>\d+)", re.IGNORECASE)
 
+#: Index files of other formats, which would have been taken if they could be read.
+_INDEX = re.compile(r"measurementdata\.mlf|load_?data.*\.(csv|tsv|parquet|pq)", re.IGNORECASE)
+
 #: Where fewer than this part of the images of a folder fit a pattern, that is chance.
 _LEAST_FITTING = 0.1
 
@@ -95,9 +98,10 @@ def read(path: Path, pattern: str | None = None) -> Plate:
     names = _image_names(folder, with_derived=chosen is not None)
     if not names:
         raise PlateNotFoundError(_no_images(folder))
+    warnings = [] if chosen else _passed_over(folder)
     chosen = chosen or _pattern_for(names)
     if chosen is None:
-        return _loose(path, folder, names)
+        return _loose(path, folder, names, warnings)
     found = [_found(name, parts) for name, parts in chosen.fitting(names)]
     if not found:
         raise PlateFormatError(
@@ -107,7 +111,15 @@ def read(path: Path, pattern: str | None = None) -> Plate:
         found = _one_plate(folder, found, [name for name in names if any(built_in.match(name) for built_in in BUILT_IN)])
     homes = {item.home for item in found}
     left_out = [name for name in names if _found_home(name) in homes and chosen.match(name) is None]
-    return _plate(path, folder, found, _left_out_warning(chosen, left_out))
+    return _plate(path, folder, found, warnings + _left_out_warning(chosen, left_out))
+
+
+def _passed_over(folder: Path) -> list[str]:
+    """A warning where an index lies beside the images that no format could read."""
+    found = sorted(child.name for child in folder.iterdir() if _INDEX.fullmatch(child.name))
+    if not found:
+        return []
+    return [f"{examples(found)} beside the images cannot be read, or is no index; the plate is known by its file names alone."]
 
 
 def _pattern_for(names: list[str]) -> FilePattern | None:
@@ -125,7 +137,7 @@ def _single(path: Path) -> Plate:
     return loose_plate(path, path.stem, [path], [f"{warning}."])
 
 
-def _loose(path: Path, folder: Path, names: list[str]) -> Plate:
+def _loose(path: Path, folder: Path, names: list[str], warnings: list[str]) -> Plate:
     homes = _loose_homes(names)
     if len(homes) > 1:
         raise PlateFormatError(
@@ -135,10 +147,10 @@ def _loose(path: Path, folder: Path, names: list[str]) -> Plate:
         )
     (home,) = homes
     shown = [name for name in names if name.rpartition("/")[0] == home]
-    warnings = [
+    warnings.append(
         f"The names of the {len(shown)} images, such as {shown[0]}, do not tell the well; each image is a field of one well A01. "
         "If they are of a plate, say how they are built with a pattern, for example --pattern 'img_{well}_{site}_{channel}.tif'."
-    ]
+    )
     if len(shown) < len(names):
         warnings.append(f"{len(names) - len(shown)} images in folders below are left out.")
     return loose_plate(path, _home_name(folder / home), [folder / name for name in shown], warnings)
