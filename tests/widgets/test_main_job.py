@@ -155,15 +155,22 @@ def test_export_writes_the_picture_the_gallery_and_the_tables(scored: Window, tm
 
 def test_a_second_well_has_nothing_of_the_first(scored: Window, wait: Wait) -> None:
     scored.session.cell = 1
-    first = list(scored.viewer.layers)
+    first = [layer.data.copy() for layer in scored.presenter.image_layers]
+    points = scored.presenter.points_layer
     scored.actions.step_well(1)
     panel = scored.panels[MID]
+    assert not any(layer.data.any() for layer in scored.presenter.image_layers)
     assert scored.session.result is None
     assert scored.session.cell is None
     assert panel.galleries.relevant.count() == 0
     assert panel.score.score.text() == "not scored"
     wait(lambda: scored.session.images is not None)
-    assert not set(map(id, first)) & set(map(id, scored.viewer.layers))
+    assert points not in scored.viewer.layers
+    for index, (layer, before) in enumerate(zip(scored.presenter.image_layers, first, strict=True)):
+        assert layer.data.shape == before.shape
+        assert (layer.data != before).any()
+        np.testing.assert_array_equal(layer.data, scored.session.images.mosaic(index))
+        assert layer.metadata["well"] == scored.session.well
     assert len(scored.viewer.layers) == len(scored.session.plate.channels)
     scored.actions.run()
     wait(lambda: scored.session.result is not None)

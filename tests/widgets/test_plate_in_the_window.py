@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_mid.plates.field import Plane
-from napari_mid.viewer.compat import drop_target, text_overlay
+from napari_mid.plates.pixels import read_plane
+from napari_mid.viewer.compat import camera, drop_target, text_overlay
 from napari_mid.viewer.overview import STEP_PX
 from napari_mid.widgets.window import PLATE, Window
 
@@ -35,13 +37,13 @@ def drop(window: Window, path: Path) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are read from now on."""
     read: list[str] = []
-    real = Plane.read
 
-    def note(plane: Plane, level: int = 0) -> object:
+    def note(plane: Plane, *how: Any) -> object:
         read.append(plane.name)
-        return real(plane, level)
+        return read_plane(plane, *how)
 
-    monkeypatch.setattr(Plane, "read", note)
+    for reader in ("napari_mid.images.fields", "napari_mid.plates.field"):
+        monkeypatch.setattr(f"{reader}.read_plane", note)
     return read
 
 
@@ -130,6 +132,45 @@ def test_every_well_on_the_overview_where_it_lies_on_the_plate(opened: Window, c
     opened.presenter.click(((last.row - 0.5) * STEP_PX, (last.column - 0.5) * STEP_PX))
     assert session.well == last.name
     assert session.overview is None
+
+
+def test_the_layers_stay_from_well_to_well_and_the_camera_from_time_to_time(
+    window: Window, stack_folder: Path, wait: Wait
+) -> None:
+    session = window.session
+    window.actions.open_plate(stack_folder)
+    wait(lambda: session.images is not None)
+    layers = list(window.presenter.image_layers)
+    window.actions.step_well(1)
+    wait(lambda: session.images is not None)
+    assert list(window.presenter.image_layers) == layers
+    view = camera(window.viewer)
+    view.center, view.zoom = (0.0, 10.0, 12.0), 7.0
+    layers[0].contrast_limits = (20, 90)
+    window.actions.set_reading(time=2)
+    wait(lambda: session.images is not None)
+    assert session.well == "B02"
+    assert list(window.presenter.image_layers) == layers
+    assert layers[0].data[0, 0] == 231
+    assert tuple(layers[0].contrast_limits) == (20, 90)
+    assert (view.center[-2:], view.zoom) == ((10.0, 12.0), 7.0)
+    # back from the overview the well is in view as a whole again
+    window.actions.show_overview()
+    assert not window.presenter.image_layers
+    window.actions.open_well("B02")
+    wait(lambda: session.images is not None)
+    assert view.center[-2:] != (10.0, 12.0)
+    rows = window.presenter.image_layers[0].extent.world[1][0]
+    assert view.center[-2] == pytest.approx(rows / 2, abs=1)
+    assert tuple(window.presenter.image_layers[0].contrast_limits) == (20, 90)
+
+
+def test_a_well_without_any_signal_is_said(window: Window, tmp_path: Path, wait: Wait) -> None:
+    for channel, value in ((1, np.zeros((32, 32))), (2, np.arange(1024).reshape(32, 32))):
+        tifffile.imwrite(tmp_path / f"dark_A01_s1_w{channel}.tif", value.astype(np.uint16))
+    window.actions.open_plate(tmp_path)
+    wait(lambda: window.session.images is not None)
+    assert "every pixel is the same in w1" in text_overlay(window.viewer).text.splitlines()
 
 
 def test_time_points_and_focal_planes_are_chosen_in_the_panel(window: Window, stack_folder: Path, wait: Wait) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def scale_bar(viewer: Any) -> Any:
 def text_overlay(viewer: Any) -> Any:
     """The text overlay; 0.9 moved it into the canvas."""
     return viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+
+
+def batched(viewer: Any) -> AbstractContextManager[None]:
+    """Several layers are removed as one: 0.9 collects Python's garbage, which takes long, for each removal by itself."""
+    found: AbstractContextManager[None] = getattr(viewer.layers, "batched_update", nullcontext)()
+    return found
 
 
 def is_open(viewer: Any) -> bool:

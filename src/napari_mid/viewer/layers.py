@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from napari_mid.plates.field import Channel
+from napari_mid.viewer.compat import batched
 
 #: How the names of our colormaps begin.
 STAIN = "stain "
@@ -29,6 +30,8 @@ def stain_colormap(colour: str) -> Any:
 
 def remove(viewer: Any, layers: Iterable[Any]) -> None:
     """Remove those of `layers` that the user has not removed already."""
-    for layer in layers:
-        if layer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
+    present = [layer for layer in layers if layer is not None and layer in viewer.layers]
+    if present:
+        with batched(viewer):
+            for layer in present:
+                viewer.layers.remove(layer)

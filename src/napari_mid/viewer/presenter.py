@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
-from napari_mid.plates.roles import channel_colours, is_transmitted
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
-from napari_mid.viewer.layers import STAIN, layer_name, remove, stain_colormap
+from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
+from napari_mid.viewer.layers import remove
 from napari_mid.viewer.overview import OverviewLayers
 
 #: Name of the layer of cells once they are scored, and before.
@@ -33,19 +32,8 @@ DOT_SIZE, RING_SIZE = 1.3, 1.7
 REACH_CANVAS_PX = 6.0
 #: Pixels of the canvas that the mouse may move between press and release of a click.
 CLICK_CANVAS_PX = 4.0
-#: Every graphics card draws images of this edge; of larger ones napari would show a coarser copy without saying so.
-LARGEST_TEXTURE_PX = 8192
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
 CLOSE_ZOOM = 1.5
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the user changed about a channel; None is as we made it."""
-
-    visible: bool = True
-    colormap: Any = None
-    contrast_limits: tuple[float, float] | None = None
 
 
 class Presenter:
@@ -64,11 +52,7 @@ class Presenter:
         self.session = session
         #: relevance colours by name; see `reports.colours.RELEVANCE_COLORMAPS`
         self._colours = "blue to pink"
-        self._images: list[Any] = []
-        self._made_limits: list[tuple[float, float]] = []
-        #: by channel; kept from well to well, forgotten with the plate
-        self._looks: dict[str, Look] = {}
-        self._looks_of: tuple[object, ...] = ()
+        self._image_layers = ImageLayers(viewer, session)
         self._points: Any = None
         #: what the points were made from
         self._points_of: tuple[object, ...] = ()
@@ -81,9 +65,9 @@ class Presenter:
         events = session.events
         events.images_changed.connect(self._show_images)
         events.preview_changed.connect(self._show_images)
-        events.overview_changed.connect(self._show_text)
+        events.overview_changed.connect(self._show_overview)
         events.plate_changed.connect(self._restyle)
-        events.intensity_changed.connect(self._show_contrast)
+        events.intensity_changed.connect(self._image_layers.show_contrast)
         events.nuclei_changed.connect(self._show_cells)
         events.result_changed.connect(self._show_cells)
         events.cell_changed.connect(self._show_cell)
@@ -94,7 +78,7 @@ class Presenter:
     @property
     def image_layers(self) -> list[Any]:
         """Our image layers that the user has not deleted, one per channel."""
-        return [layer for layer in self._images if layer in self.viewer.layers]
+        return self._image_layers.present
 
     @property
     def points_layer(self) -> Any | None:
@@ -119,91 +103,29 @@ class Presenter:
     # -- images --------------------------------------------------------------------------------------------------------------
 
     def _show_images(self) -> None:
-        self._keep_looks()
-        remove(self.viewer, self._images)
-        self._images, self._made_limits = [], []
+        self._image_layers.show()
         self._show_text()
         images, plate = self.session.images or self.session.preview, self.session.plate
         if images is None or plate is None:
             return
-        size, unit = _scale(plate)
-        scale = (size[0] * images.factor, size[1] * images.factor)
-        # the middle of a coarse pixel is the middle of the fine ones that it stands for
-        translate = ((scale[0] - size[0]) / 2, (scale[1] - size[1]) / 2)
-        for index, (channel, colour) in enumerate(zip(plate.channels, channel_colours(plate.channels), strict=True)):
-            mosaic = images.mosaic(index)
-            look = self._looks.get(channel.name, Look(visible=not is_transmitted(channel)))
-            levels = _levels(mosaic)
-            layer = self.viewer.add_image(
-                levels if len(levels) > 1 else mosaic,
-                multiscale=len(levels) > 1,
-                name=layer_name(channel),
-                colormap=look.colormap or stain_colormap(colour),
-                contrast_limits=look.contrast_limits or self._limits(index, mosaic),
-                visible=look.visible,
-                blending="additive",
-                scale=scale,
-                translate=translate,
-                units=(unit, unit),
-                axis_labels=("y", "x"),
-                metadata={"plate": plate.name, "well": images.well, "channel": channel.name},
-            )
-            self._images.append(layer)
-            self._made_limits.append(tuple(layer.contrast_limits))
         self._show_cells()
         scale_bar(self.viewer).visible = True
-        self._fit_view(images)
+        self._fit_view(plate, images)
 
-    def _keep_looks(self) -> None:
-        """Remember what the user changed about the channels, so that the next well of the plate looks the same."""
-        if self._looks_of != self.session.plate_key():
-            self._looks, self._looks_of = {}, self.session.plate_key()
-            return
-        for index, layer in enumerate(self._images):
-            if layer in self.viewer.layers:
-                limits = tuple(layer.contrast_limits)
-                self._looks[layer.metadata["channel"]] = Look(
-                    layer.visible,
-                    None if layer.colormap.name.startswith(STAIN) else layer.colormap,
-                    None if limits in (self._made_limits[index], self._plate_limits(index)) else limits,
-                )
+    def _show_overview(self) -> None:
+        if self.session.overview is not None:
+            self._image_layers.show()
+            self._fitted = ()
+        self._show_text()
 
     def _restyle(self) -> None:
         """Names and colours follow the channels' roles; another plate has cleared the images before."""
-        plate = self.session.plate
-        if plate is None or len(self._images) != len(plate.channels):
-            return
-        for layer, channel, colour in zip(self._images, plate.channels, channel_colours(plate.channels), strict=True):
-            layer.name = layer_name(channel)
-            if layer.colormap.name.startswith(STAIN):
-                layer.colormap = stain_colormap(colour)
+        self._image_layers.restyle()
         self._show_text()
 
-    def _show_contrast(self) -> None:
-        if self.session.intensity is None:
-            return
-        for index, layer in enumerate(self._images):
-            # limits that the user has set meanwhile stay
-            limits = self._plate_limits(index)
-            if limits is not None and tuple(layer.contrast_limits) == self._made_limits[index]:
-                _set_contrast(layer, limits)
-
-    def _plate_limits(self, channel: int) -> tuple[float, float] | None:
-        intensity = self.session.intensity
-        return intensity.limits(channel) if intensity is not None and intensity.is_known(channel) else None
-
-    def _limits(self, channel: int, mosaic: NDArray[Any]) -> tuple[float, float]:
-        """The plate's limits of a channel; until they are measured, the well's own."""
-        plate_limits = self._plate_limits(channel)
-        if plate_limits is not None:
-            return plate_limits
-        sample = mosaic[:: max(1, mosaic.shape[0] // 512), :: max(1, mosaic.shape[1] // 512)]
-        low, high = (float(value) for value in np.percentile(sample, (1.0, 99.8)))
-        return low, high if high > low else low + 1.0
-
-    def _fit_view(self, images: WellImages) -> None:
-        # where the preview of the same well was shown the user may have zoomed in meanwhile
-        shown = self.session.image_key(images.well)
+    def _fit_view(self, plate: Plate, images: WellImages) -> None:
+        # where a preview, or another time point, of the same well was shown the user may have zoomed in meanwhile
+        shown = (str(plate.path), images.well)
         if shown != self._fitted:
             self._fitted = shown
             self.viewer.reset_view()
@@ -219,6 +141,8 @@ class Presenter:
         else:
             lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
             lines += filter(None, [reading_text(plate.reading_columns())])
+        if self._image_layers.blank:
+            lines.append(f"every pixel is the same in {', '.join(self._image_layers.blank)}")
         if self.session.preview is not None:
             lines.append("coarse preview, reading the images")
         if self.session.result is not None and self.session.result.n_cells:
@@ -243,7 +167,7 @@ class Presenter:
         if session.images is None or session.plate is None:
             return
         result, nuclei, layout = session.result, session.nuclei, session.images.layout
-        scale, unit = _scale(session.plate)
+        scale, unit = pixel_scale(session.plate)
         common = {
             "scale": scale,
             "units": (unit, unit),
@@ -369,22 +293,3 @@ class Presenter:
 
 def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
     return len(first) == len(second) and all(one is other for one, other in zip(first, second, strict=True))
-
-
-def _levels(mosaic: NDArray[Any]) -> list[NDArray[Any]]:
-    """`mosaic` at several resolutions where it is larger than graphics cards draw at once; views, without memory of their own."""
-    levels = [mosaic]
-    while max(levels[-1].shape) > LARGEST_TEXTURE_PX:
-        levels.append(levels[-1][::2, ::2])
-    return levels
-
-
-def _scale(plate: Plate) -> tuple[tuple[float, float], str]:
-    size = plate.pixel_size_um
-    return ((size, size), "um") if size else ((1.0, 1.0), "pixel")
-
-
-def _set_contrast(layer: Any, limits: tuple[float, float]) -> None:
-    low, high = layer.contrast_limits_range
-    layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
-    layer.contrast_limits = limits
