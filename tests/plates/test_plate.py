@@ -130,3 +130,12 @@ def test_pages_and_colour(tmp_path: Path) -> None:
 
     iio.imwrite(tmp_path / "rgb.png", np.stack([np.full((4, 4), value, np.uint8) for value in (1, 9, 3)], axis=-1))
     assert (read_plane(Plane(tmp_path / "rgb.png", 0)) == 9).all()
+
+
+def test_colours_one_after_the_other_become_the_brightest(tmp_path: Path) -> None:
+
+    colours = np.stack([np.full((5, 6), value, np.uint8) for value in (3, 9, 4)])
+    tifffile.imwrite(tmp_path / "A01_s1_w1.tif", colours, photometric="rgb", planarconfig="separate")
+    image = read_plane(Plane(tmp_path / "A01_s1_w1.tif", channel=0))
+    assert image.shape == (5, 6)
+    assert (image == 9).all()

@@ -110,3 +110,13 @@ def test_channels_are_matched_by_role_and_remembered_by_name(disc_plate: Path, s
     assert swapped.nucleus == 1
     notes = contract_notes(bare.with_roles(dict(zip(names, ("nucleus", "ros"), strict=True))), small_model)
     assert "pixel size unknown" in notes[0]
+
+
+def test_a_channel_without_any_signal_is_said(disc_plate: Path, small_model: MidModel) -> None:
+    import tifffile
+
+    for path in disc_plate.glob("*_w2.tif"):
+        tifffile.imwrite(path, np.full((120, 120), 7, np.uint16))
+    plate = open_plate(disc_plate, roles={"w1": "nucleus", "w2": "ros"})
+    result = score_well(plate["A01"], small_model)
+    assert any("w2" in warning and "everywhere" in warning for warning in result.warnings)

@@ -38,11 +38,14 @@ class IntensityRange:
         Raw intensities, in the order of the plate's channels; high > low. NaN for a channel without a readable image.
     fields
         Keys of the fields it was estimated from.
+    flat
+        Whether each channel has the same value in all pixels of these fields; empty where nobody looked.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
     fields: tuple[str, ...] = ()
+    flat: tuple[bool, ...] = ()
 
     def is_known(self, channel: int) -> bool:
         """Whether the channel had a readable image in any sampled field."""
@@ -59,6 +62,10 @@ class IntensityRange:
         if not self.is_known(channel):
             raise ImageReadError(f"Channel {channel + 1} has no readable image in any of the {len(self.fields)} sampled fields.")
         return self.low[channel], self.high[channel]
+
+    def is_flat(self, channel: int) -> bool:
+        """Whether the channel has one brightness everywhere: nothing was stained, or nothing recorded."""
+        return bool(self.flat) and self.flat[channel]
 
     def by_name(self, plate: Plate) -> dict[str, list[float]]:
         """``{"Hoechst": [low, high]}`` for the channels of `plate` that have a range, for the run record."""
@@ -105,7 +112,10 @@ def estimate_intensity_range(plate: Plate, n_fields: int = SAMPLED_FIELDS) -> St
         reason = str(first_error) if first_error else "it has no images."
         raise ImageReadError(f"No image of plate {plate.name} can be read: {reason}")
     ranges = [_range(histogram, values) for histogram, values in zip(histograms, pixels, strict=True)]
-    return IntensityRange(tuple(low for low, _ in ranges), tuple(high for _, high in ranges), tuple(used))
+    flat = tuple(high <= low for low, high in ranges)
+    # a range must have a width, even where every pixel is the same
+    highs = tuple(high + 1.0 if same else high for (_, high), same in zip(ranges, flat, strict=True))
+    return IntensityRange(tuple(low for low, _ in ranges), highs, tuple(used), flat)
 
 
 def _add(image: NDArray[Any], channel: int, histograms: list[NDArray[np.int64] | None], pixels: list[list[NDArray[Any]]]) -> None:
@@ -127,4 +137,4 @@ def _range(histogram: NDArray[np.int64] | None, values: Sequence[NDArray[Any]]) 
         low, high = (float(np.searchsorted(cumulative, percentile / 100 * cumulative[-1])) for percentile in PERCENTILES)
     else:
         low, high = (float(value) for value in np.percentile(np.concatenate(values), PERCENTILES))
-    return low, high if high > low else low + 1.0
+    return low, high

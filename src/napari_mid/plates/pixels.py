@@ -53,11 +53,15 @@ def read_plane(plane: Plane, target: Target | None = None) -> NDArray[Any]:
             image = np.asarray(iio.imread(path, index=plane.page, plugin="pillow"))
     except FileNotFoundError:
         raise ImageReadError(f"{path} does not exist, though the plate expects it.") from None
+    except PermissionError:
+        raise ImageReadError(f"{path} may not be read: permission denied.") from None
     except Exception as error:  # decoders raise whatever they meet in a damaged file
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise ImageReadError(f"{path} cannot be read ({reason}); it may be damaged or cut short.") from error
     if image.ndim == 3 and image.shape[-1] in (3, 4):
         image = image[..., :3].max(axis=-1)
+    elif image.ndim == 3 and image.shape[0] in (3, 4):
+        image = image[:3].max(axis=0)  # colours one after the other, as some programs write three channels
     image = np.squeeze(image)
     if image.ndim != 2 or image.size == 0:
         raise ImageReadError(f"{path} holds an array of shape {image.shape}, expected one two-dimensional image.")

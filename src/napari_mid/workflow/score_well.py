@@ -108,8 +108,11 @@ def score_well_steps(
     cells = yield from _encode_well(fitted, well, model, intensity, images, nuclei, detection, settings, place, clock)
     yield Progress(f"scoring {well}", 1, 1, f"{len(cells.embeddings)} cells")
     result = _result(fitted, well, model, cells, settings, clock)
+    names = [plate.channels[channel].name for channel in fitted.channels if intensity.is_flat(channel)]
+    flat = tuple(f"channel {name} is equally bright everywhere on the plate, so this score means little" for name in names)
     return dataclasses.replace(
         result,
+        warnings=(*result.warnings, *flat),
         settings={
             "scoring": dataclasses.asdict(settings),
             "detection": "given nuclei" if nuclei is not None else dataclasses.asdict(detection),
