@@ -72,9 +72,15 @@ def test_fields_without_one_stain_are_shown_and_not_given_for_it(tmp_path: Path)
     assert images.pixels(2, [0, 1]).shape == (2, 6, 6)
 
 
-def test_overlapping_fields_keep_their_own_pixels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backwards", [False, True])
+def test_overlapping_fields_keep_their_own_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backwards: bool) -> None:
     import dataclasses
 
+    from napari_mid.images import well_images
+
+    if backwards:  # as images may come in, since several are read at once
+        in_order = well_images.in_parallel
+        monkeypatch.setattr(well_images, "in_parallel", lambda read, keys: in_order(read, reversed(keys), at_once=1))
     plate = open_plate(write(tmp_path / "plate", {1: (6, 6), 2: (6, 6)}))
     well = plate["A01"]
     fields = {
@@ -82,9 +88,12 @@ def test_overlapping_fields_keep_their_own_pixels(tmp_path: Path) -> None:
         for number, one in well.fields.items()
     }
     images = finish(load_well(dataclasses.replace(well, fields=fields)))
-    assert images.canvas is None
-    assert (images.fields[1][0] == 11).all()
-    assert images.mosaic(0)[0].tolist() == [11, 11, 11, 11, 21, 21, 21, 21, 21, 21]
+    assert [(images.fields[number] == [[[10 * number + 1]], [[10 * number + 2]]]).all() for number in (1, 2)] == [True, True]
+    for channel in (0, 1):
+        row = [11 + channel] * 4 + [21 + channel] * 6
+        assert images.mosaic(channel).tolist() == [row] * 6
+    # the fields and the canvas are in memory
+    assert images.nbytes == 2 * 2 * 36 + 2 * 60
 
 
 @pytest.mark.parametrize("compression", [None, "lzw"])

@@ -45,7 +45,7 @@ class WellImages:
     factor
         How much coarser these pixels are than those of the files; more than 1 for a preview.
     canvas
-        (C, Y, X) of the whole well, of which `fields` are views; None where fields overlap or differ in size.
+        (C, Y, X) of the whole well, of which `fields` are views unless they overlap; None where they differ in size or type.
     """
 
     plate: str
@@ -60,7 +60,8 @@ class WellImages:
     @property
     def nbytes(self) -> int:
         """Memory that the pixels take."""
-        return sum(image.nbytes for image in self.fields.values()) if self.canvas is None else self.canvas.nbytes
+        apart = [image for image in self.fields.values() if self.canvas is None or not np.may_share_memory(image, self.canvas)]
+        return sum(image.nbytes for image in apart) + (0 if self.canvas is None else self.canvas.nbytes)
 
     def pixels(self, number: int, channels: list[int]) -> NDArray[Any]:
         """Some channels (C, Y, X) of the field `number`.
@@ -117,7 +118,7 @@ class _Gathered:
     """The images of a well as they come in.
 
     In the usual well all images have the size and type of the first one and no fields overlap: they are read onto one canvas, so
-    that nothing is copied again for the display. Otherwise each field keeps its own pixels.
+    that nothing is copied again for the display. Fields that overlap keep their own pixels and are drawn on the canvas, too.
     """
 
     def __init__(self, well: Well) -> None:
@@ -130,6 +131,9 @@ class _Gathered:
         self._lock = threading.Lock()
         self._canvas: NDArray[Any] | None = None
         self._layout: WellLayout | None = None
+        self._overlap = False
+        self._drawing: dict[int, threading.Lock] = defaultdict(threading.Lock)
+        self._drawn: dict[int, list[int]] = defaultdict(list)
         self._places: dict[int, NDArray[Any]] = {}
         self._images: dict[int, dict[int, NDArray[Any]]] = defaultdict(dict)
 
@@ -145,6 +149,18 @@ class _Gathered:
         image = load_field_channel(self.well.fields[number], channel, target=partial(self._place, number, channel))
         with self._lock:
             self._images[number][channel] = image
+            canvas, drawing = self._canvas, self._drawing[channel]
+        if canvas is not None and self._overlap:
+            with drawing:
+                self._draw(canvas, number, channel)
+
+    def _draw(self, canvas: NDArray[Any], number: int, channel: int) -> None:
+        """Copy an image onto the canvas, below those of higher numbers that lie there already."""
+        assert self._layout is not None
+        self._drawn[channel].append(number)
+        for each in sorted(one for one in self._drawn[channel] if one >= number):
+            (top, left), (height, width) = self._layout.origins[each], self._layout.shapes[each]
+            canvas[channel, top : top + height, left : left + width] = self._places[each][channel]
 
     def _place(self, number: int, channel: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any] | None:
         """Where the image of a field goes, once its size and type are known; None where it fits none of the others."""
@@ -160,17 +176,18 @@ class _Gathered:
         """Lay the fields out as if all images had the size of the first."""
         there = [number for number, one in self.well.fields.items() if one.planes]
         self._layout = well_layout(self.well.fields, dict.fromkeys(there, shape))
-        if not self._layout.overlaps():
-            self._canvas = np.zeros((len(self.well.fields[there[0]].channels), *self._layout.shape), dtype=dtype)
+        self._overlap = self._layout.overlaps()
+        self._canvas = np.zeros((len(self.well.fields[there[0]].channels), *self._layout.shape), dtype=dtype)
 
     def _room(self, number: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
         """The array (C, Y, X) of one field: a part of the canvas, or one of its own where it does not fit there."""
         if self._canvas is not None and self._layout is not None:
             (top, left), (height, width) = self._layout.origins[number], self._layout.shapes[number]
-            if shape == (height, width) and dtype == self._canvas.dtype:
+            if shape != (height, width) or dtype != self._canvas.dtype:
+                self._canvas = None  # not as uniform as the first image promised; what lies on it stays valid
+            elif not self._overlap:
                 part: NDArray[Any] = self._canvas[:, top : top + height, left : left + width]
                 return part
-            self._canvas = None  # not as uniform as the first image promised; what lies on it stays valid
         return np.zeros((len(self.well.fields[number].channels), *shape), dtype=dtype)
 
     def images(self) -> WellImages:
