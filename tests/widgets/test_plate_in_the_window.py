@@ -16,9 +16,11 @@ from qtpy.QtWidgets import QApplication
 
 from napari_mid.plates.field import Plane
 from napari_mid.plates.pixels import read_plane
+from napari_mid.plates.plate import Plate
 from napari_mid.viewer.compat import camera, drop_target, text_overlay
 from napari_mid.viewer.overview import STEP_PX
-from napari_mid.widgets.window import PLATE, Window
+from napari_mid.widgets.guidance import next_step
+from napari_mid.widgets.window import _TELL, PLATE, Window
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -134,9 +136,7 @@ def test_every_well_on_the_overview_where_it_lies_on_the_plate(opened: Window, c
     assert session.overview is None
 
 
-def test_the_layers_stay_from_well_to_well_and_the_camera_from_time_to_time(
-    window: Window, stack_folder: Path, wait: Wait
-) -> None:
+def test_layers_stay_from_well_to_well_and_the_camera_from_time_to_time(window: Window, stack_folder: Path, wait: Wait) -> None:
     session = window.session
     window.actions.open_plate(stack_folder)
     wait(lambda: session.images is not None)
@@ -270,3 +270,79 @@ def test_nuclei_from_a_table_serve_every_well(opened: Window, tmp_path: Path, wa
     assert session.result is not None
     assert session.result.n_cells == 10
     assert sorted(session.result.cells["Nuclei_Location_Center_X"].unique()) == [20, 30, 40, 50, 60]
+
+
+def test_a_folder_of_loose_images_is_a_plate_where_the_docks_are_open(window: Window, tmp_path: Path, wait: Wait) -> None:
+    for name in ("0b0d", "3f21", "77aa"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.arange(256, dtype=np.uint16).reshape(16, 16))
+    drop(window, tmp_path)
+    wait(lambda: window.session.images is not None)
+    assert window.session.plate is not None
+    assert len(window.session.plate["A01"].fields) == 3
+
+
+def test_what_is_told_at_once_stands_in_one_notification(window: Window, monkeypatch: pytest.MonkeyPatch, wait: Wait) -> None:
+    shown: list[tuple[str, str]] = []
+    for level in ("info", "warning", "error"):
+        monkeypatch.setitem(_TELL, level, lambda text, level=level: shown.append((level, text)))
+    for number in range(7):
+        window.session.tell(f"note {number}", "warning")
+    window.session.tell("it failed", "error")
+    window.session.tell("note 0", "warning")
+    wait(lambda: bool(shown))
+    [(level, text)] = shown
+    assert level == "error"
+    assert text.splitlines() == ["it failed", "note 0", "note 1", "note 2", "note 3", "... and 3 more"]
+
+
+def test_an_index_without_its_images_says_what_to_do(window: Window, real_data: Path, wait: Wait) -> None:
+    panel = window.panels[PLATE]
+    window.actions.open_plate(real_data / "harmony_v7_index")
+    wait(lambda: window.session.plate is not None)
+    assert "open the folder that holds" in next_step(window.session)
+    assert not panel.overview.isEnabled()
+    assert not panel.score_all.isEnabled()
+    assert "1 note" in panel.notes.text()
+    assert "missing" in panel.notes.toolTip()
+    # a long name is cut, not the buttons: the column does not scroll sideways
+    assert "…" in panel.counts.text()
+    assert "240624_WES_Perturbs_n_densities_1.1" in panel.counts.toolTip()
+
+
+def test_a_plate_map_with_columns_of_its_own_is_shown(window: Window, real_data: Path, wait: Wait) -> None:
+    session, panel = window.session, window.panels[PLATE]
+    window.actions.open_plate(real_data / "cellpainting_nf1")
+    wait(lambda: session.images is not None)
+    assert session.well == "B07"
+    assert "genotype Null" in text_overlay(window.viewer).text
+    assert "genotype Null" in panel.map.describe("B07")
+    panel.mode.setCurrentText("genotype")
+    colours = panel.map.painted.colours
+    assert colours["B07"] == colours["D07"] != colours["D06"]
+    assert [label for label, _ in panel.map.painted.entries] == ["Null", "WT"]
+    # another plate has no such column
+    window.actions.open_plate(real_data / "bbbc013")
+    wait(lambda: session.plate is not None and session.plate.name == "bbbc013")
+    assert panel.mode.findText("genotype") == -1
+    assert panel.map.mode == panel.mode.currentText() == "score"
+
+
+def test_the_overview_comes_and_goes_without_a_word_about_units(
+    window: Window, real_data: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = window.session
+    window.actions.open_plate(real_data / "imagexpress" / "9987_Plate_3435")
+    wait(lambda: session.images is not None)
+    made = window.presenter.overview._make
+    there: list[int] = []
+
+    def make(plate: Plate) -> None:
+        there.append(len(window.viewer.layers))
+        made(plate)
+
+    monkeypatch.setattr(window.presenter.overview, "_make", make)
+    window.panels[PLATE].overview.click()
+    # layers in micrometres and in pixels at the same time make napari complain
+    assert there == [0]
+    wait(lambda: session.overview is not None and len(session.overview) == 2)
+    assert window.viewer.layers.selection.active.name == "overview: DAPI (nucleus)"

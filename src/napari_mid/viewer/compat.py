@@ -60,6 +60,16 @@ def keep_llvm_apart() -> None:
         sys.modules["triton"] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
 
 
+def let_notifications_fade() -> None:
+    """Restart the timers of the notifications on the canvas: napari stops them when another comes, and they stay."""
+    try:
+        from napari._qt.dialogs.qt_notification import NapariQtNotification
+    except ImportError:
+        return
+    for notification in getattr(NapariQtNotification, "_instances", []):
+        notification.timer_start()
+
+
 def canvas_size(viewer: Any) -> tuple[int, int]:
     """(height, width) of the canvas in its own pixels, those that the camera's zoom counts."""
     size = viewer.window._qt_viewer.canvas.size

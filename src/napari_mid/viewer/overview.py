@@ -74,6 +74,7 @@ class OverviewLayers:
                 contrast_limits=(0.0, 1.0),
                 visible=not is_transmitted(channel),
                 blending="additive",
+                interpolation2d="linear",
                 scale=(1.0, 1.0),
                 units=("pixel", "pixel"),
                 axis_labels=("y", "x"),
@@ -81,6 +82,8 @@ class OverviewLayers:
             )
             self._layers.append(layer)
         self._headers = self._add_headers(plate)
+        # its controls are of use, those of the headers are not
+        self.viewer.layers.selection.active = next((layer for layer in self._layers if layer.visible), self._layers[0])
         scale_bar(self.viewer).visible = False  # wells are drawn closer than they lie
         self.viewer.reset_view()
 

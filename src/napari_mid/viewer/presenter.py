@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
-from napari_mid.reports.caption import condition_text, reading_text
+from napari_mid.reports.caption import reading_text
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
+from napari_mid.viewer.conditions import well_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.overview import OverviewLayers
@@ -61,11 +62,12 @@ class Presenter:
         self._from_canvas = False
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
-        self.overview = OverviewLayers(viewer, session)
         events = session.events
+        # first, so that the layers of the well are gone, whose pixels are of another size, when those of the plate come
+        events.overview_changed.connect(self._show_overview)
+        self.overview = OverviewLayers(viewer, session)
         events.images_changed.connect(self._show_images)
         events.preview_changed.connect(self._show_images)
-        events.overview_changed.connect(self._show_overview)
         events.plate_changed.connect(self._restyle)
         events.intensity_changed.connect(self._image_layers.show_contrast)
         events.nuclei_changed.connect(self._show_cells)
@@ -137,9 +139,9 @@ class Presenter:
             overlay.visible = False
             return
         if well is None:
-            lines = [f"{plate.name}: one field of each well, click a well to open it"]
+            lines = [plate.name, "one field of each well: click one to open the well"]
         else:
-            lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
+            lines = ["   ".join(filter(None, (well, well_text(plate.wells[well].condition))))]
             lines += filter(None, [reading_text(plate.reading_columns())])
         if self._image_layers.blank:
             lines.append(f"every pixel is the same in {', '.join(self._image_layers.blank)}")

@@ -133,6 +133,7 @@ class Actions(PlateActions):
         keys = {well: session.result_key(well) for well in wells}
         plate_key = session.plate_key()
         steps = score_all_steps(session, plate, wells)
+        failures: list[str] = []
 
         def take(part: object) -> None:
             if isinstance(part, IntensityRange):
@@ -142,10 +143,13 @@ class Actions(PlateActions):
                 if session.result_key(part.well)[:2] == keys[part.well][:2]:
                     session.offer_result(session.result_key(part.well), part)
             elif isinstance(part, MidError):
-                session.tell(str(part), "warning")
+                failures.append(str(part))
 
         def end(_: object = None) -> None:
             self._scoring_all = False
+            if failures:
+                what = failures[0] if len(failures) == 1 else f"{len(failures)} wells could not be scored, first: {failures[0]}"
+                session.tell(what, "warning")
 
         self._stop_measuring()
         self.jobs.start("run", f"scoring {len(wells)} wells", steps, end, partial=take, failed=end, on_cancel=end)

@@ -6,6 +6,7 @@ Without this napari asks which reader a dropped *folder* is for, since its own r
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDropEvent
@@ -17,12 +18,14 @@ from napari_mid.viewer.reader import get_reader
 class PlateDrops(QObject):
     """Takes drops of a single plate from the widget `target` and leaves all others to napari.
 
+    A folder of images whose names tell no well is a plate only for someone who has our docks open, as `is_wanted` says.
     With Alt held napari's own choice of readers opens, as for any other file.
     """
 
-    def __init__(self, target: QWidget, open_plate: Callable[[str], None]) -> None:
+    def __init__(self, target: QWidget, open_plate: Callable[[str], None], is_wanted: Callable[[], bool]) -> None:
         super().__init__(target)
         self._open_plate = open_plate
+        self._is_wanted = is_wanted
         target.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  (Qt's name)
@@ -30,11 +33,17 @@ class PlateDrops(QObject):
         if event.type() != QEvent.Type.Drop or not isinstance(event, QDropEvent):
             return False
         path = _dropped(event)
-        if path is None or get_reader(path) is None:
+        if path is None or not (get_reader(path) or (self._is_wanted() and _has_images(path))):
             return False
         event.acceptProposedAction()
         self._open_plate(path)
         return True
+
+
+def _has_images(path: str) -> bool:
+    from napari_mid.plates.formats.file_names import loose_images
+
+    return Path(path).is_dir() and bool(loose_images(Path(path)))
 
 
 def _dropped(event: QDropEvent) -> str | None:

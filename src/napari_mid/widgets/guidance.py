@@ -11,6 +11,8 @@ def next_step(session: Session) -> str:
         return "Open a plate: drop its folder on the window, press Open plate below, or take File > Open Sample > MID."
     if session.overview is not None:
         return "Click a well on the overview or on the plate map to open it."
+    if not any(well.has_images for well in session.plate.wells.values()):
+        return "None of this plate's images is on disk: open the folder that holds them together with the index."
     if session.well is None:
         return "Click a well on the plate map."
     if session.model is None:

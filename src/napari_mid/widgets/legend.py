@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_mid.widgets.plate_map import TEXT, PlateMapView
 
-HEIGHT_PX, BAR_PX, GAP_PX = 22, 160, 8
+HEIGHT_PX, BAR_PX, SMALLEST_BAR_PX, GAP_PX = 22, 160, 40, 8
 
 
 class Legend(QWidget):
@@ -49,13 +49,16 @@ class Legend(QWidget):
         low, high, colours = self._map.painted.scale
         x = float(GAP_PX)
         x += self._text(painter, x, f"{self._map.mode}  {low:g}")
+        scored, total = len(self._map.session.results), self._wells_with_images()
+        count, end = f"{scored} of {total} wells scored", f"{high:g}"
+        text_px = sum(painter.fontMetrics().horizontalAdvance(text) for text in (count, end))
+        bar = max(SMALLEST_BAR_PX, min(BAR_PX, self.width() - x - text_px - 4 * GAP_PX))
         strip = np.ascontiguousarray(np.rint(colours[None, :, :3] * 255).astype(np.uint8))
         image = QImage(strip.data, len(colours), 1, strip.strides[0], QImage.Format.Format_RGB888)
-        painter.drawImage(QRectF(x, 5, BAR_PX, HEIGHT_PX - 10), image)
-        x += BAR_PX + GAP_PX
-        x += self._text(painter, x, f"{high:g}")
-        scored, total = len(self._map.session.results), self._wells_with_images()
-        self._text(painter, x + GAP_PX, f"{scored} of {total} wells scored")
+        painter.drawImage(QRectF(x, 5, bar, HEIGHT_PX - 10), image)
+        x += bar + GAP_PX
+        x += self._text(painter, x, end)
+        self._text(painter, x + GAP_PX, count)
 
     def _paint_entries(self, painter: QPainter) -> None:
         x, entries = float(GAP_PX), self._map.painted.entries

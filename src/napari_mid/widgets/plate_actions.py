@@ -23,6 +23,9 @@ from napari_mid.widgets.options import WINDOW, WindowOptions, kept_options
 from napari_mid.widgets.steps import open_steps, overview_steps, plate_label, read_well_steps
 from napari_mid.widgets.work import Jobs
 
+#: What to do where an index came without its images.
+NO_IMAGES = "open the folder that holds the images together with their index."
+
 
 class PlateActions:
     """The verbs about the plate and its wells."""
@@ -60,7 +63,7 @@ class PlateActions:
         session.plate = plate
         first = well or next((well.name for well in plate.wells.values() if well.has_images), None)
         if first is None:
-            session.tell(f"No well of plate {plate.name} has an image on disk.", "error")
+            session.tell(f"No well of plate {plate.name} has an image on disk: {NO_IMAGES}", "error")
             return
         key = session.plate_key()
         self.jobs.start(

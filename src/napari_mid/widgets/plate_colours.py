@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from napari_mid.plates.plate import Plate
 from napari_mid.reports.caption import words
 from napari_mid.reports.colours import RELEVANCE_COLOURS_CIVIDIS, SCORE_COLOURS, SCORE_LIMITS, rgb_to_hex, to_rgba
 from napari_mid.session import Session
+from napari_mid.viewer.conditions import telling_columns
 
 ROLE_COLOURS = {"negative_control": "#4c9be8", "positive_control": "#e8684c", "sample": "#a9b665", "empty": "#5a5a5a"}
 UNKNOWN = "#8c8c8c"
@@ -58,18 +60,29 @@ def by_role(session: Session) -> WellColours:
 
 def by_compound(session: Session) -> WellColours:
     """Compound in the plate map, each in its own colour."""
-    found = _column(session.plate, "compound")
+    return by_column(session, "compound")
+
+
+def by_column(session: Session, column: str) -> WellColours:
+    """Another column of the plate map, each value in its own colour."""
+    found = _column(session.plate, column)
     names = sorted(set(found.values()))
     return _by_category(found, dict(zip(names, distinct_colours(len(names)), strict=True)))
 
 
-#: What the wells can be coloured by, in the order of the combo box.
+#: What the wells of any plate can be coloured by, in the order of the combo box.
 MODES: dict[str, Callable[[Session], WellColours]] = {
     "score": by_score,
     "role": by_role,
     "compound": by_compound,
     "cell count": by_cell_count,
 }
+
+
+def modes(session: Session) -> dict[str, Callable[[Session], WellColours]]:
+    """What the wells can be coloured by: the user's own columns of the plate map as well."""
+    own = telling_columns(session.plate) if session.plate is not None else []
+    return MODES | {words(column): functools.partial(by_column, column=column) for column in own if words(column) not in MODES}
 
 
 def distinct_colours(n: int) -> list[str]:

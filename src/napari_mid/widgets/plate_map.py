@@ -7,10 +7,11 @@ from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_mid.plates.well_names import well_name
-from napari_mid.reports.caption import cells_text, condition_text, score_text
+from napari_mid.reports.caption import cells_text, score_text
 from napari_mid.session import Session
+from napari_mid.viewer.conditions import well_text
 from napari_mid.widgets.parts import listen
-from napari_mid.widgets.plate_colours import MODES, WellColours
+from napari_mid.widgets.plate_colours import MODES, WellColours, modes
 
 #: Smallest and largest edge of a well on the screen, in pixels.
 SMALLEST_PX, LARGEST_PX = 13, 40
@@ -43,7 +44,7 @@ class PlateMapView(QWidget):
 
     @property
     def mode(self) -> str:
-        """What the wells are coloured by, one of `plate_colours.MODES`."""
+        """What the wells are coloured by, one of `plate_colours.modes`."""
         return self._mode
 
     @mode.setter
@@ -58,7 +59,8 @@ class PlateMapView(QWidget):
 
     def refresh(self) -> None:
         """Colour the wells anew."""
-        self.painted = MODES[self._mode](self.session)
+        found = modes(self.session)
+        self.painted = found.get(self._mode, found[next(iter(MODES))])(self.session)
         self.update()
 
     def _on_plate(self) -> None:
@@ -202,7 +204,7 @@ class PlateMapView(QWidget):
         well = plate.wells.get(name)
         if well is None:
             return f"{name}: not on the plate's index"
-        lines = [" · ".join(filter(None, (name, condition_text(well.condition))))]
+        lines = [" · ".join(filter(None, (name, well_text(well.condition))))]
         result = self.session.results.get(name)
         if not well.has_images:
             lines.append("no images on disk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -29,8 +30,8 @@ from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.legend import Legend
 from napari_mid.widgets.options import WindowOptions
-from napari_mid.widgets.parts import listen
-from napari_mid.widgets.plate_colours import MODES
+from napari_mid.widgets.parts import CAUTION, listen, show_text, text_label
+from napari_mid.widgets.plate_colours import MODES, modes
 from napari_mid.widgets.plate_map import PlateMapView
 from napari_mid.widgets.reading_row import ReadingRow
 from napari_mid.widgets.settings_form import SettingsForm
@@ -38,10 +39,12 @@ from napari_mid.widgets.settings_form import SettingsForm
 INDEX_FILTER = "Index of a plate (*.xml *.htd *.HTD *.mlf *.csv);;All files (*)"
 #: Width of the column of controls, in pixels.
 CONTROLS_PX = 240
+#: What is no room for text in it: margins and a scroll bar.
+NOT_TEXT_PX = 36
 #: Width of the column of channels and how they are read, in pixels.
-CHANNELS_PX = 220
+CHANNELS_PX = 270
 #: Room for the name of a channel in it; longer names are shown in the tooltip.
-CHANNEL_NAME_PX = 95
+CHANNEL_NAME_PX = 120
 
 
 class PlatePanel(QWidget):
@@ -74,9 +77,7 @@ class PlatePanel(QWidget):
         self.map_button = QPushButton("Plate map…")
         self.map_button.setToolTip("Load a CSV, TSV or XLSX table that says what is in each well")
         self.map_button.clicked.connect(self.choose_plate_map)
-        self.counts = QLabel()
-        self.counts.setWordWrap(True)
-        self.counts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.counts, self.notes = text_label(), text_label(CAUTION)
         self.mode = QComboBox()
         self.mode.addItems(list(MODES))
         self.mode.currentTextChanged.connect(self._colour_by)
@@ -108,6 +109,7 @@ class PlatePanel(QWidget):
         column.setContentsMargins(4, 4, 4, 4)
         column.addLayout(buttons)
         column.addWidget(self.counts)
+        column.addWidget(self.notes)
         column.addLayout(form)
         column.addLayout(whole_plate)
         column.addWidget(more)
@@ -167,12 +169,31 @@ class PlatePanel(QWidget):
     def _show(self) -> None:
         plate = self.session.plate
         self.map_button.setEnabled(plate is not None)
-        self.overview.setEnabled(plate is not None)
-        self.counts.setText("Drop a plate's folder on the window, or press Open plate." if plate is None else summary(plate))
+        self.overview.setEnabled(has_images(plate))
+        self.counts.setText("Drop a plate's folder on the window, or press Open plate.")
+        if plate is not None:
+            name = html.escape(elided(self.counts, plate.name, CONTROLS_PX - NOT_TEXT_PX))
+            self.counts.setText(f"<b>{name}</b><br>{summary(plate)}")
+        self.counts.setToolTip("" if plate is None else f"{plate.name}\n{plate.path}")
+        warnings = () if plate is None else plate.warnings
+        show_text(self.notes, f"⚠ {_count(len(warnings), 'note')}, rest the mouse here" if warnings else "")
+        self.notes.setToolTip("\n\n".join(warnings))
+        self._fill_modes()
         self._show_count()
 
+    def _fill_modes(self) -> None:
+        """Offer the columns of the plate map; what was chosen stays where this plate has it, too."""
+        names, chosen = list(modes(self.session)), self.mode.currentText()
+        if names != [self.mode.itemText(index) for index in range(self.mode.count())]:
+            self.mode.blockSignals(True)
+            self.mode.clear()
+            self.mode.addItems(names)
+            self.mode.setCurrentText(chosen)
+            self.mode.blockSignals(False)
+            self._colour_by(self.mode.currentText())
+
     def _show_count(self) -> None:
-        self.score_all.setEnabled(self.session.plate is not None and self.session.model is not None)
+        self.score_all.setEnabled(has_images(self.session.plate) and self.session.model is not None)
         self.legend.refresh()
 
 
@@ -200,7 +221,7 @@ class ChannelRoles(QFrame):
             if names:
                 self._form.addRow(QLabel("What the channels show"))
             for name, combo in self.combos.items():
-                label = QLabel(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, CHANNEL_NAME_PX))
+                label = QLabel(elided(self, name, CHANNEL_NAME_PX))
                 label.setToolTip(name)
                 self._form.addRow(label, combo)
         for channel in plate.channels if plate is not None else ():
@@ -219,14 +240,25 @@ class ChannelRoles(QFrame):
 
 
 def summary(plate: Plate) -> str:
-    """The plate in two lines: its name and format, then its wells, fields, channels and missing files."""
+    """The plate's format, then its wells, fields, channels and missing files."""
     with_images = [well for well in plate.wells.values() if well.has_images]
     fields = sum(len(well.fields) for well in with_images)
     parts = [_count(len(with_images), "well") + " with images", _count(fields, "field"), _count(len(plate.channels), "channel")]
     if plate.missing_files:
         parts.append(_count(len(plate.missing_files), "file") + " missing")
     simulated = " · simulated" if plate.simulated else ""
-    return f"<b>{plate.name}</b> · {plate.format}{simulated}<br>" + ", ".join(parts)
+    return f"{plate.format}{simulated}<br>" + ", ".join(parts)
+
+
+def has_images(plate: Plate | None) -> bool:
+    """Whether a plate is open and there is something to look at on it."""
+    return plate is not None and any(well.has_images for well in plate.wells.values())
+
+
+def elided(widget: QWidget, text: str, width_px: int) -> str:
+    """`text` without its middle where it is wider than `width_px`."""
+    fitting: str = widget.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, width_px)
+    return fitting
 
 
 def _count(n: int, unit: str) -> str:

@@ -48,7 +48,7 @@ class ReadingRow(QFrame):
         times, depths = plate.time_points, plate.focal_planes
         shown_time = plate.reading.time if plate.reading.time is not None else min(times, default=None)
         _fill(self.time, [(str(time), time) for time in times], shown_time)
-        _fill(self.z, [("maximum of all", None), *((str(z), z) for z in depths)], plate.reading.z)
+        _fill(self.z, [("maximum", None), *((str(z), z) for z in depths)], plate.reading.z)
         _fill(self.flat_field, [(FLAT_FIELD_NAMES[source], source) for source in _sources(plate)], plate.reading.flat_field)
         self._form.setRowVisible(self.time, len(times) > 1)
         self._form.setRowVisible(self.z, len(depths) > 1)

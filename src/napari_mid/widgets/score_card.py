@@ -35,7 +35,7 @@ class ScoreCard(Section):
             widget.setVisible(result is not None)
         show_text(self.demo, DEMO_MODEL if result is not None and result.model_simulated else "")
         if result is None:
-            self.score.setText("not scored" if self.session.well else "")
+            self.score.setText("not scored" if self.session.well else "no well is open")
             show_text(self.warnings, "")
             return
         scored = isfinite(result.score)

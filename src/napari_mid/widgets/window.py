@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_mid.session import Message, Session
-from napari_mid.viewer.compat import drop_target, is_open, keep_llvm_apart, main_window, unwrapped
+from napari_mid.viewer.compat import drop_target, is_open, keep_llvm_apart, let_notifications_fade, main_window, unwrapped
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.drops import PlateDrops
@@ -25,6 +25,8 @@ MID, PLATE = "MID", "Plate"
 #: Height of the plate's dock in the usual layout, in pixels, and at most as a part of the window's.
 PLATE_HEIGHT_PX, PLATE_PART = 280, 0.3
 
+#: Messages in one notification.
+MAX_TOLD = 5
 #: How long to wait before the demo model is loaded, in milliseconds.
 IDLE_MS = 400
 
@@ -44,7 +46,8 @@ class Window:
         #: the panels that are open, by name; docks put themselves here
         self.panels: dict[str, QWidget] = {}
         self.session.events.told.connect(self._tell)
-        self._drops = PlateDrops(drop_target(viewer), self._drop)
+        self._drops = PlateDrops(drop_target(viewer), self._drop, lambda: bool(self.panels))
+        self._untold: list[Message] = []
         bind_canvas_keys(viewer, self.session, self.actions)
         main_window(viewer).destroyed.connect(self._on_destroyed)
         self._load_model_when_idle()
@@ -87,7 +90,20 @@ class Window:
             self.actions.load_model()
 
     def _tell(self, message: Message) -> None:
-        _TELL[message.level](message.text)
+        """Tell it when whatever runs now is through: what it had to say then stands in one notification."""
+        self._untold.append(message)
+        if len(self._untold) == 1:
+            QTimer.singleShot(0, self._tell_all)
+
+    def _tell_all(self) -> None:
+        told, self._untold = self._untold, []
+        if not self._is_open():
+            return
+        level = max((message.level for message in told), key=list(_TELL).index)
+        texts = list(dict.fromkeys(message.text for message in sorted(told, key=lambda message: message.level != level)))
+        more = [f"... and {len(texts) - MAX_TOLD} more"] if len(texts) > MAX_TOLD else []
+        _TELL[level]("\n".join(texts[:MAX_TOLD] + more))
+        let_notifications_fade()
 
     def _is_open(self) -> bool:
         viewer = self._viewer()
