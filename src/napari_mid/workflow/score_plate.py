@@ -38,7 +38,7 @@ class PlateResult:
     Parameters
     ----------
     results
-        In the order scored.
+        In the order scored, without their embeddings.
     failed
         Well to the sentence that says why it has no result.
     run
@@ -100,7 +100,8 @@ def score_plate_steps(
         if nuclei is not None and not nuclei.get(well.name):
             told = f"{_source(nuclei).get('table', 'the table')} has no nuclei in {well.name}"
             result = dataclasses.replace(result, warnings=(told, *result.warnings))
-        results.append(result)
+        # the embeddings of a whole screen would not fit into memory, and the tables do not need them
+        results.append(dataclasses.replace(result, embeddings=result.embeddings[:0]))
         for step, spent in result.seconds.items():
             seconds[step] = seconds.get(step, 0.0) + spent
     yield Progress("scoring wells", len(wells), len(wells))
