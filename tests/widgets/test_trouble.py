@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,19 +42,18 @@ def test_no_plate_at_that_path_is_told_and_the_open_plate_stays(
     assert opened.panels[MID].run.failure.text() == told[0].text
 
 
-def test_an_error_becomes_a_notification(window: Window) -> None:
+def test_an_error_becomes_a_notification(window: Window, wait: Wait) -> None:
     from napari.utils.notifications import notification_manager
 
-    window.session.tell("The plate has no nucleus channel.", "error")
-    assert notification_manager.records[-1].message == "The plate has no nucleus channel."
+    text = "The plate has no nucleus channel."
+    window.session.tell(text, "error")
+    wait(lambda: bool(notification_manager.records) and notification_manager.records[-1].message == text)
     assert notification_manager.records[-1].severity.value == "error"
 
 
 def test_a_truncated_image_loses_its_field_with_a_warning(
     window: Window, plate_folder: Path, tmp_path: Path, wait: Wait, told: list[Message]
 ) -> None:
-    import shutil
-
     from napari_mid.plates import open_plate
 
     copy = tmp_path / "copy"
@@ -248,3 +248,67 @@ def test_a_mid_error_is_told_and_a_bug_stays_loud(jobs: Jobs, wait: Wait, qtbot:
         wait(lambda: len(failed) == 2)
     assert [kind for kind, *_ in exceptions] == [RuntimeError]
     assert not jobs.busy()
+
+
+def test_a_plate_that_vanishes_while_it_is_open_is_said_and_shows_nothing_of_before(
+    window: Window, plate_folder: Path, tmp_path: Path, wait: Wait, told: list[Message]
+) -> None:
+    folder = shutil.copytree(plate_folder, tmp_path / "gone")
+    session, panel = window.session, window.panels[MID]
+    window.actions.open_plate(folder)
+    wait(lambda: session.images is not None and not window.jobs.busy())
+    shutil.rmtree(folder)
+    window.actions.step_well(1)
+    wait(lambda: bool(told) and not window.jobs.busy())
+    assert told[-1].level == "error"
+    assert panel.run.failure.text() == told[-1].text
+    assert "could not be read" in next_step(session)
+    assert not any(layer.data.any() for layer in window.presenter.image_layers)
+    told.clear()
+    window.actions.show_overview()
+    wait(lambda: not window.jobs.busy())
+    assert [message.level for message in told] == ["warning"]
+    assert told[0].text.startswith("6 of 6 wells could not be drawn")
+    # all wells are scored from the overview, too, and their failures stand in one message
+    told.clear()
+    window.panels[PLATE].score_all.click()
+    wait(lambda: bool(told) and not window.jobs.busy())
+    assert [message.text[:32] for message in told] == ["6 wells could not be scored, fir"]
+
+
+def test_all_wells_are_scored_while_the_overview_is_shown(opened: Window, wait: Wait, told: list[Message]) -> None:
+    opened.actions.show_overview()
+    opened.panels[PLATE].score_all.click()
+    wait(lambda: len(opened.session.results) == 6 and not opened.jobs.busy())
+    assert told == []
+    assert opened.session.overview is not None
+    opened.actions.run()
+    assert told[-1].text == "Open a well first: click it on the plate map."
+
+
+def test_a_flat_field_that_cannot_be_estimated_leaves_the_choice_as_it_was(
+    opened: Window, real_data: Path, wait: Wait, told: list[Message]
+) -> None:
+    opened.actions.open_plate(real_data / "metaxpress_sparse")
+    wait(lambda: opened.session.images is not None and not opened.jobs.busy())
+    combo = opened.panels[PLATE].reading.flat_field
+    combo.setCurrentText("estimated")
+    combo.activated.emit(combo.currentIndex())
+    wait(lambda: bool(told))
+    assert "8 are needed" in told[-1].text
+    assert combo.currentText() == "off"
+
+
+def test_the_galleries_of_a_well_are_cut_once(scored: Window, wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_mid.widgets import galleries
+
+    cut: list[int] = []
+    real = galleries.cell_slices
+    monkeypatch.setattr(galleries, "cell_slices", lambda *given: cut.append(1) or real(*given))
+    scored.actions.step_well(1)
+    wait(lambda: scored.session.images is not None)
+    assert not cut
+    scored.actions.step_well(-1)
+    assert scored.session.images is not None
+    assert scored.panels[MID].galleries.relevant.count() > 0
+    assert len(cut) == 2  # the relevant and the irrelevant ones

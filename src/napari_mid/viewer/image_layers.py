@@ -43,6 +43,8 @@ class ImageLayers:
         #: by channel; kept from well to well and from time point to time point, forgotten with the plate
         self._looks: dict[str, Look] = {}
         self._looks_of: tuple[object, ...] = ()
+        #: the images that the layers show
+        self._shown: WellImages | None = None
         #: channels of the open well of which every pixel has the same value
         self.blank: tuple[str, ...] = ()
 
@@ -54,8 +56,10 @@ class ImageLayers:
     def show(self) -> None:
         """Show the open well; nothing where there is no plate, or its overview is shown."""
         self._keep_looks()
-        self.blank = ()
         plate, images = self.session.plate, self.session.images or self.session.preview
+        if plate is not None and images is not None and images is self._shown and self._fit(plate):
+            return
+        self.blank, self._shown = (), images
         if plate is None or self.session.overview is not None:
             self._remove()
         elif images is None:

@@ -21,6 +21,8 @@ from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.overview import OverviewLayers
 
+#: What the overview is, on the canvas.
+OVERVIEW_TEXT = "one field of each well: click one to open the well"
 #: Name of the layer of cells once they are scored, and before.
 RELEVANCE, NUCLEI = "relevance", "nuclei"
 #: Widths of the edges of dots, of the selected one and of rings, as parts of their diameter.
@@ -139,7 +141,7 @@ class Presenter:
             overlay.visible = False
             return
         if well is None:
-            lines = [plate.name, "one field of each well: click one to open the well"]
+            lines = [", ".join(filter(None, (plate.name, reading_text(plate.reading_columns())))), OVERVIEW_TEXT]
         else:
             lines = ["   ".join(filter(None, (well, well_text(plate.wells[well].condition))))]
             lines += filter(None, [reading_text(plate.reading_columns())])

@@ -123,7 +123,7 @@ class Actions(PlateActions):
     def score_all(self) -> None:
         """Score every well with images; each result is kept as it comes, also when the rest is cancelled."""
         session = self.session
-        plate = self._ready_plate()
+        plate = self._ready_plate(for_well=False)
         if plate is None or session.model is None:
             return
         wells = [well.name for well in plate.wells.values() if well.has_images and well.name not in session.results]
@@ -198,14 +198,17 @@ class Actions(PlateActions):
         if self.session.intensity is None:
             self.jobs.cancel("intensity", quiet=True)
 
-    def _ready_plate(self, *, for_model: bool = True) -> Plate | None:
+    def _ready_plate(self, *, for_model: bool = True, for_well: bool = True) -> Plate | None:
         """The plate as the model knows it, or None after telling the user what is lacking.
 
         Locating nuclei does not need the model: where it does not fit, the plate is given as it is.
         """
         session = self.session
-        if session.plate is None or session.well is None:
+        if session.plate is None:
             session.tell("Open a plate first: drop its folder on the window, or press Open plate.", "warning")
+            return None
+        if for_well and session.well is None:
+            session.tell("Open a well first: click it on the plate map.", "warning")
             return None
         contract = session.contract
         if contract is None or (contract.plate is None and not for_model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon, QResizeEvent
@@ -101,6 +103,7 @@ class Galleries(Section):
         self.channels = text_label(QUIET)
         for widget in (self.channels, self.lists, self.empty):
             self.column.addWidget(widget)
+        self._made_from: tuple[object, ...] = ()
         events = session.events
         listen(self, self._show, events.result_changed, events.images_changed)
         listen(self, self._mark, events.cell_changed)
@@ -112,6 +115,10 @@ class Galleries(Section):
     def _show(self) -> None:
         session = self.session
         plate, images, result, contract = session.plate, session.images, session.result, session.contract
+        made_from = (plate, images, result, contract, session.intensity, session.model)
+        if len(made_from) == len(self._made_from) and all(map(operator.is_, made_from, self._made_from)):
+            return  # cutting the cells out takes a moment
+        self._made_from = made_from
         self.relevant.clear()
         self.irrelevant.clear()
         self.lists.hide()

@@ -107,7 +107,14 @@ class PlateActions:
         if choice.get("flat_field") == "estimated":
             well = self.session.well
             steps = estimate_flat_fields(plate)
-            self.jobs.start("plate", "estimating the flat field", steps, lambda estimated: self._show_plate(estimated, well))
+            self.jobs.start(
+                "plate",
+                "estimating the flat field",
+                steps,
+                lambda estimated: self._show_plate(estimated, well),
+                failed=lambda _: self.session.events.plate_changed.emit(),  # the panel shows again what is
+                on_cancel=self.session.events.plate_changed.emit,
+            )
             return
         if "flat_field" in choice:
             reading = dataclasses.replace(reading, flat_fields=())
@@ -115,7 +122,7 @@ class PlateActions:
             self._show_plate(plate.with_reading(reading), self.session.well)
         except MidError as error:
             self.session.tell(str(error), "warning")
-            self.session.update_plate(plate)
+            self.session.events.plate_changed.emit()
 
     def show_overview(self) -> None:
         """Show a thumbnail of every well with images; those that were drawn before are not read again."""
@@ -131,13 +138,21 @@ class PlateActions:
         if not wells:
             return
 
+        problems: list[str] = []
+
         def take(drawn: list[Thumbnail]) -> None:
+            problems.extend(thumbnail.problem for thumbnail in drawn if thumbnail.problem)
             if key == session.plate_key():
-                self._thumbnails |= {thumbnail.well: thumbnail for thumbnail in drawn}
+                # one that could not be read is tried again the next time
+                self._thumbnails |= {thumbnail.well: thumbnail for thumbnail in drawn if not thumbnail.problem}
                 if session.overview is not None:
                     session.overview = dict(self._thumbnails)
 
-        self.jobs.start("overview", "drawing the overview", overview_steps(wells), lambda _: None, partial=take)
+        def end(_: object) -> None:
+            if problems:
+                session.tell(f"{len(problems)} of {len(wells)} wells could not be drawn, first: {problems[0]}", "warning")
+
+        self.jobs.start("overview", "drawing the overview", overview_steps(wells), end, partial=take)
 
     @property
     def options(self) -> WindowOptions:
