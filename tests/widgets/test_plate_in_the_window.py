@@ -12,11 +12,12 @@ import pytest
 import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QInputDialog
 
 from napari_mid.plates.field import Plane
 from napari_mid.plates.pixels import read_plane
 from napari_mid.plates.plate import Plate
+from napari_mid.session import Message
 from napari_mid.viewer.compat import camera, drop_target, text_overlay
 from napari_mid.viewer.overview import STEP_PX
 from napari_mid.widgets.guidance import next_step
@@ -346,3 +347,26 @@ def test_the_overview_comes_and_goes_without_a_word_about_units(
     assert there == [0]
     wait(lambda: session.overview is not None and len(session.overview) == 2)
     assert window.viewer.layers.selection.active.name == "overview: DAPI (nucleus)"
+
+
+def test_a_384_well_plate_fits_a_small_screen(window: Window, tmp_path: Path, wait: Wait) -> None:
+    for well in ("A01", "P24"):
+        tifffile.imwrite(tmp_path / f"big_{well}_s1_w1.tif", np.arange(256, dtype=np.uint16).reshape(16, 16))
+    window.actions.open_plate(tmp_path)
+    wait(lambda: window.session.images is not None)
+    needed = window.panels[PLATE].map.minimumSize()
+    assert (needed.width() <= 300, needed.height() <= 210) == (True, True)
+    window.actions.show_overview()
+    [headers] = [layer for layer in window.viewer.layers if layer.name == "overview: rows and columns"]
+    names = list(headers.features["name"])
+    assert names[:16] == list("ABCDEFGHIJKLMNOP")
+    assert names[16:] == [str(number) for number in range(1, 24, 2)]
+
+
+def test_a_web_address_without_its_beginning_is_said(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Message] = []
+    window.session.events.told.connect(told.append)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("example.org/plate.zarr", True))
+    window.panels[PLATE].choose_address()
+    assert "https://" in told[0].text
+    assert not window.jobs.busy()

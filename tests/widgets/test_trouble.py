@@ -264,6 +264,14 @@ def test_a_plate_that_vanishes_while_it_is_open_is_said_and_shows_nothing_of_bef
     assert panel.run.failure.text() == told[-1].text
     assert "could not be read" in next_step(session)
     assert not any(layer.data.any() for layer in window.presenter.image_layers)
+    # it is back: another click on the same well reads it
+    well = session.well
+    shutil.copytree(plate_folder, folder)
+    assert well is not None
+    window.actions.open_well(well)
+    wait(lambda: session.images is not None and not window.jobs.busy())
+    assert session.well == well
+    shutil.rmtree(folder)
     told.clear()
     window.actions.show_overview()
     wait(lambda: not window.jobs.busy())

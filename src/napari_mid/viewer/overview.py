@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_mid.viewer.layers import layer_name, remove, stain_colormap
 #: Pixels between two wells, and from one well to the next.
 GAP_PX = 6
 STEP_PX = THUMBNAIL_PX + GAP_PX
+#: Column numbers that stand beside each other on a small screen.
+MOST_NUMBERS = 12
 #: Colour of the row letters and column numbers.
 HEADER_COLOUR = "#c8ccd0"
 
@@ -91,9 +94,10 @@ class OverviewLayers:
         """Row letters and column numbers beside the wells."""
         middle = THUMBNAIL_PX / 2
         rows = [(row * STEP_PX + middle, -0.4 * STEP_PX) for row in range(plate.rows)]
-        columns = [(-0.4 * STEP_PX, column * STEP_PX + middle) for column in range(plate.columns)]
+        numbered = range(0, plate.columns, math.ceil(plate.columns / MOST_NUMBERS))
+        columns = [(-0.4 * STEP_PX, column * STEP_PX + middle) for column in numbered]
         names = [well_name(row + 1, 1).rstrip("0123456789") for row in range(plate.rows)]
-        names += [str(column + 1) for column in range(plate.columns)]
+        names += [str(column + 1) for column in numbered]
         headers = self.viewer.add_points(
             np.array(rows + columns),
             name="overview: rows and columns",

@@ -193,6 +193,8 @@ class PlateActions:
         if not well.has_images:
             self.session.tell(f"Well {well.name} has no images on disk.", "warning")
             return
+        if well.name == self.session.well and self.session.images is None and not self.jobs.running("images"):
+            self._read_well()  # it could not be read before, and may be there again
         self.session.well = well.name
 
     def step_well(self, step: int) -> None:

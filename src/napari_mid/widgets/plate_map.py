@@ -14,7 +14,7 @@ from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_colours import MODES, WellColours, modes
 
 #: Smallest and largest edge of a well on the screen, in pixels.
-SMALLEST_PX, LARGEST_PX = 13, 40
+SMALLEST_PX, LARGEST_PX = 11, 40
 HEADER_PX = 20
 #: A well that has images and no value, one that has no image, and the outlines.
 NO_VALUE, OUTLINE, CURSOR, TEXT = QColor("#7d848c"), QColor("#5a626a"), QColor("#ffd166"), QColor("#c8ccd0")

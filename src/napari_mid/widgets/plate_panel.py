@@ -149,8 +149,11 @@ class PlatePanel(QWidget):
     def choose_address(self) -> None:
         """Ask for the address of an OME-Zarr plate and open it."""
         address, given = QInputDialog.getText(self, "Plate on the web", "Address of an OME-Zarr plate (https:// or s3://):")
-        if given and address.strip():
-            self.actions.open_plate(address.strip())
+        address = address.strip()
+        if given and address and "://" not in address:
+            self.session.tell(f"{address} is no web address; one begins with https:// or s3://.", "warning")
+        elif given and address:
+            self.actions.open_plate(address)
 
     def choose_plate_map(self) -> None:
         """Ask for a plate map and join it."""
