@@ -169,9 +169,13 @@ def test_layers_stay_from_well_to_well_and_the_camera_from_time_to_time(window: 
 def test_a_well_without_any_signal_is_said(window: Window, tmp_path: Path, wait: Wait) -> None:
     for channel, value in ((1, np.zeros((32, 32))), (2, np.arange(1024).reshape(32, 32))):
         tifffile.imwrite(tmp_path / f"dark_A01_s1_w{channel}.tif", value.astype(np.uint16))
+    shutil.copy(tmp_path / "dark_A01_s1_w2.tif", tmp_path / "dark_A02_s1_w2.tif")
     window.actions.open_plate(tmp_path)
     wait(lambda: window.session.images is not None)
     assert "every pixel is the same in w1" in text_overlay(window.viewer).text.splitlines()
+    window.actions.step_well(1)
+    wait(lambda: window.session.images is not None)
+    assert text_overlay(window.viewer).text.splitlines() == ["A02", "no image of w1"]
 
 
 def test_time_points_and_focal_planes_are_chosen_in_the_panel(window: Window, stack_folder: Path, wait: Wait) -> None:

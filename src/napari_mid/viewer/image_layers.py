@@ -47,6 +47,8 @@ class ImageLayers:
         self._shown: WellImages | None = None
         #: channels of the open well of which every pixel has the same value
         self.blank: tuple[str, ...] = ()
+        #: channels of which it has no image
+        self.absent: tuple[str, ...] = ()
 
     @property
     def present(self) -> list[Any]:
@@ -59,7 +61,7 @@ class ImageLayers:
         plate, images = self.session.plate, self.session.images or self.session.preview
         if plate is not None and images is not None and images is self._shown and self._fit(plate):
             return
-        self.blank, self._shown = (), images
+        self.blank, self.absent, self._shown = (), (), images
         if plate is None or self.session.overview is not None:
             self._remove()
         elif images is None:
@@ -104,7 +106,16 @@ class ImageLayers:
 
     def _fill(self, plate: Plate, images: WellImages) -> None:
         mosaics = [images.mosaic(index) for index in range(len(plate.channels))]
-        self.blank = tuple(name for name, mosaic in zip(plate.channel_names, mosaics, strict=True) if _is_blank(mosaic))
+        self.absent = tuple(
+            name
+            for index, name in enumerate(plate.channel_names)
+            if all(index in images.absent.get(number, frozenset()) for number in images.fields)
+        )
+        self.blank = tuple(
+            name
+            for name, mosaic in zip(plate.channel_names, mosaics, strict=True)
+            if name not in self.absent and _is_blank(mosaic)
+        )
         size, unit = pixel_scale(plate)
         scale = (size[0] * images.factor, size[1] * images.factor)
         # the middle of a coarse pixel is the middle of the fine ones that it stands for

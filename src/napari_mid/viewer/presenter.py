@@ -145,6 +145,8 @@ class Presenter:
         else:
             lines = ["   ".join(filter(None, (well, well_text(plate.wells[well].condition))))]
             lines += filter(None, [reading_text(plate.reading_columns())])
+        if self._image_layers.absent:
+            lines.append(f"no image of {', '.join(self._image_layers.absent)}")
         if self._image_layers.blank:
             lines.append(f"every pixel is the same in {', '.join(self._image_layers.blank)}")
         if self.session.preview is not None:
