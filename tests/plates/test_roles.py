@@ -5,7 +5,7 @@ import re
 import pytest
 
 from napari_mid.plates.field import ROLES, Channel
-from napari_mid.plates.roles import ROLE_COLOURS, channel_colours, guess_role
+from napari_mid.plates.roles import ROLE_COLOURS, channel_colours, guess_role, is_transmitted
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,10 @@ def test_a_role_has_its_colour_and_wavelengths_look_like_themselves() -> None:
     assert nucleus == ROLE_COLOURS["nucleus"]
     assert max(range(3), key=lambda i: green[1 + 2 * i : 3 + 2 * i]) == 1
     assert max(range(3), key=lambda i: red[1 + 2 * i : 3 + 2 * i]) == 0
+
+
+def test_brightfield_of_cellprofiler_is_known_as_such() -> None:
+    assert is_transmitted(Channel("OrigBrightfield"))
+    assert is_transmitted(Channel("Phase contrast"))
+    assert not is_transmitted(Channel("OrigDNA", "nucleus"))
+    assert not is_transmitted(Channel("GFP"))

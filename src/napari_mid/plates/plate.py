@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_mid.errors import ChannelError, SettingsError, WellError
 from napari_mid.plates.field import AS_STORED, ROLES, Channel, Field, Plane, Reading
 from napari_mid.plates.flat_field import FlatField
+from napari_mid.plates.folder import examples
 from napari_mid.plates.well_names import well_name, well_position
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Plate:
             return dataclasses.replace(self.wells[name], parent=self)
         except KeyError:
             raise WellError(
-                f"Plate {self.name} has no well {name}; it has {len(self.wells)} wells: {', '.join(list(self.wells)[:6])}, ..."
+                f"Plate {self.name} has no well {name}; it has {len(self.wells)} wells: {examples(list(self.wells), 6)}."
             ) from None
 
     @property
@@ -143,7 +144,7 @@ class Plate:
                 return index
         raise ChannelError(
             f"No channel of plate {self.name} is known to show the {role}; its channels are {', '.join(self.channel_names)}. "
-            f"Say which one with --roles NAME={role} or in the window under Channels."
+            f"Say which one beside the plate map in the window, or with --roles NAME={role}."
         )
 
     def with_roles(self, roles: Mapping[str, str]) -> Plate:

@@ -27,7 +27,8 @@ _BANDS = ((300, None), (485, "#4f7dff"), (545, "#3ddc6a"), (585, "#e8e337"), (63
 #: For channels about which nothing is known, after the first.
 _FURTHER = ("#2bdc4e", "#ff4fd8", "#ffd21f", "#19d3d3", "#ff6a3d", "#9d8cff", "#ffffff")
 
-_TRANSMITTED = r"bright ?field|bf|phase|phase contrast|digital phase contrast|dic|transmitted|transmission"
+# CellProfiler puts Orig before the names of channels
+_TRANSMITTED = r"(?:orig)?bright ?field|bf|phase|phase contrast|digital phase contrast|dic|transmitted|transmission"
 
 # The first role with a hit counts: a stain of dead cells colours nuclei, a ROS stain may sit in mitochondria.
 _WORDS: tuple[tuple[str, str], ...] = (

@@ -105,12 +105,12 @@ def _match(plate: Plate, model: MidModel, name: str, role: str) -> int:
         return by_role[0]
     shown = name if role == "other" else f"{name} (role {role})"
     hint = (
-        f"say which one shows it (under Channels in the window, or --roles NAME={role})"
+        f"say which one shows it (beside the plate map in the window, or --roles NAME={role})"
         if role != "other"
         else "take a plate with such a channel"
     )
     raise ChannelError(
-        f"Model {model.config.name} needs the channel {shown}, but plate {plate.name} has "
+        f"The model {model.config.name!r} needs the channel {shown}, but plate {plate.name} has "
         f"{', '.join(f'{channel.name} ({channel.role})' for channel in plate.channels)}; {hint}, or choose another model."
     )
 
