@@ -20,7 +20,7 @@ NAN = float("nan")
         ({"compound": "DMSO", "concentration": None}, "DMSO"),
         ({"compound": "X", "concentration": "1e-3", "unit": None}, "X 0.001"),
         ({"compound": "X", "concentration": "low"}, "X"),
-        ({"genotype": "WT"}, ""),
+        ({"genotype": "WT"}, "genotype WT"),
         ({}, ""),
     ],
 )
@@ -73,3 +73,8 @@ def test_wells_without_cells_or_score_show_no_number():
     assert "no cells" in _text(Caption("P", "A01", score=NAN, call="no cells"))
     assert "nan" not in _text(Caption("P", "A01", score=NAN, call="no cells"))
     assert "not scored" in _text(Caption("P", "A01"))
+
+
+def test_own_columns_of_the_plate_map_speak_where_there_is_no_compound() -> None:
+    assert condition_text({"genotype": "Null", "well": "B07", "note": None}) == "genotype Null"
+    assert condition_text({"genotype": "Null", "compound": "DMSO"}) == "DMSO"

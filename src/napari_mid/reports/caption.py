@@ -20,6 +20,13 @@ HASH_LENGTH = 8
 #: Units as tables spell them and as they are printed.
 UNITS = {"uM": "µM", "um": "µM", "ug/ml": "µg/ml", "ug/mL": "µg/mL"}
 
+#: Columns that say where the well is, or are put into words by `condition_text`, without case and punctuation.
+_KNOWN_COLUMNS = frozenset(
+    ("compound", "concentration", "concentrationum", "unit", "role", "well", "row", "column", "col", "wellrow", "wellcol")
+)
+#: Columns of the user's own that are shown of a well.
+MAX_OWN_COLUMNS = 3
+
 LineKind = Literal["title", "plain", "quiet", "caution"]
 
 
@@ -156,7 +163,10 @@ def cells_text(n_cells: int) -> str:
 
 
 def condition_text(condition: Mapping[str, Any]) -> str:
-    """Compound and dose, ``"Alfuzosin 3.33 µM"``; for a control its role, ``"DMSO, negative control"``; empty where unknown."""
+    """Compound and dose, ``"Alfuzosin 3.33 µM"``; for a control its role, ``"DMSO, negative control"``; empty where unknown.
+
+    Where the plate map has neither, its own columns speak: ``"genotype Null"``.
+    """
     compound, role = _word(condition.get("compound")), _word(condition.get("role"))
     number, unit = _number(condition.get("concentration")), _word(condition.get("unit"))
     unit = UNITS.get(unit, unit)
@@ -165,7 +175,17 @@ def condition_text(condition: Mapping[str, Any]) -> str:
         parts.append(f"{compound} {number:.4g} {unit}".strip() if number else compound)
     if role and (role != "sample" or not compound):
         parts.append(words(role))
-    return ", ".join(parts)
+    own = () if parts else own_columns(condition)[:MAX_OWN_COLUMNS]
+    return ", ".join(parts or [f"{words(column)} {condition[column]}" for column in own])
+
+
+def own_columns(condition: Mapping[str, Any]) -> list[str]:
+    """Columns of a plate map that hold something of the user's own."""
+    return [
+        column
+        for column, value in condition.items()
+        if value is not None and value == value and "".join(filter(str.isalnum, column.casefold())) not in _KNOWN_COLUMNS
+    ]
 
 
 def reading_text(columns: Mapping[str, int | str]) -> str:

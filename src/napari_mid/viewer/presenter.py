@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
-from napari_mid.reports.caption import reading_text
+from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
-from napari_mid.viewer.conditions import well_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.overview import OverviewLayers
@@ -143,7 +142,7 @@ class Presenter:
         if well is None:
             lines = [", ".join(filter(None, (plate.name, reading_text(plate.reading_columns())))), OVERVIEW_TEXT]
         else:
-            lines = ["   ".join(filter(None, (well, well_text(plate.wells[well].condition))))]
+            lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
             lines += filter(None, [reading_text(plate.reading_columns())])
         if self._image_layers.absent:
             lines.append(f"no image of {', '.join(self._image_layers.absent)}")

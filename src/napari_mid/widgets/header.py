@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from napari_mid.reports.caption import SIMULATED_IMAGES
+from napari_mid.reports.caption import SIMULATED_IMAGES, condition_text
 from napari_mid.session import Session
-from napari_mid.viewer.conditions import well_text
 from napari_mid.widgets.parts import CAUTION, Section, listen, show_text, text_label
 
 
@@ -29,5 +28,5 @@ class Header(Section):
             return
         self.title.setText(f"<b>{plate.name}</b>" + (f" / well <b>{well}</b>" if well else ""))
         simulated = f'<span style="color:{CAUTION}">{SIMULATED_IMAGES}</span>' if plate.simulated else ""
-        condition = well_text(plate.wells[well].condition) if well else ""
+        condition = condition_text(plate.wells[well].condition) if well else ""
         show_text(self.condition, " · ".join(filter(None, (condition, simulated))))

@@ -7,9 +7,8 @@ from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_mid.plates.well_names import well_name
-from napari_mid.reports.caption import cells_text, score_text
+from napari_mid.reports.caption import cells_text, condition_text, score_text
 from napari_mid.session import Session
-from napari_mid.viewer.conditions import well_text
 from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_colours import MODES, WellColours, modes
 
@@ -204,7 +203,7 @@ class PlateMapView(QWidget):
         well = plate.wells.get(name)
         if well is None:
             return f"{name}: not on the plate's index"
-        lines = [" · ".join(filter(None, (name, well_text(well.condition))))]
+        lines = [" · ".join(filter(None, (name, condition_text(well.condition))))]
         result = self.session.results.get(name)
         if not well.has_images:
             lines.append("no images on disk")
