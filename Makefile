@@ -26,7 +26,7 @@ if [ -x $(RUN)/uv ] && $(RUN)/uv pip install --python $(1)/bin/python $(2) -c co
 else $(1)/bin/python -m pip install $(2) -c constraints.txt; fi
 endef
 
-.PHONY: help demo test test-slow lint test-noqt demo-model constraints system clean
+.PHONY: help demo test test-slow lint test-noqt demo-model nucleus-detector constraints system clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ test-noqt: .venv-noqt/installed ## the core and the command line with no Qt bind
 
 demo-model: .venv/installed ## train the demo model that ships with the package
 	$(RUN)/python scripts/make_demo_model.py
+
+nucleus-detector: .venv/installed ## train the learned nucleus detector (DATA=folder with images/ and labels/)
+	$(RUN)/python scripts/nucleus_detector/make.py --data $(DATA)
 
 constraints: .venv/installed ## write constraints.txt anew, with the newest versions that fit
 	$(RUN)/python scripts/make_constraints.py

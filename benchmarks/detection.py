@@ -2,6 +2,8 @@
 
     python benchmarks/detection.py --data PATH
 
+``--only-names scripts/nucleus_detector/dsb2018_test.txt`` takes the images that the learned detector was not trained on.
+
 PATH holds `images/*.png` and `labels/*.tif` of the same names, as the nuclei of the Data Science Bowl 2018 (BBBC038) do. A
 detection counts when its centre lies in a labelled nucleus that no other detection has taken; the counts are pooled over all
 images. The diameter is always estimated from the image. Times are of detection alone, images being in memory.
@@ -116,6 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with images/ and labels/")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--only-names", type=Path, help="file with the names of the images to take, without suffix, a line each")
     parser.add_argument("--worst", type=int, default=0, help="also list so many images with most errors of each method")
     options = parser.parse_args()
     device = pick_device(options.device)
@@ -123,13 +126,18 @@ def main() -> None:
     methods["scikit-image, Otsu + distance transform"] = plain
     tallies = {name: Tally() for name in methods}
     per_image: dict[str, list[tuple[int, str]]] = {name: [] for name in methods}
+    wanted = set(options.only_names.read_text().split()) if options.only_names else None
     for stem, image, labels in labelled_images(options.data):
+        if wanted is not None and stem not in wanted:
+            continue
         for name, locate in methods.items():
             found, detections, nuclei = count(tallies[name], locate, image, labels)
             per_image[name].append(
                 (detections + nuclei - 2 * found, f"{stem[:12]} {image.shape}: {found} of {nuclei}, {detections} detections")
             )
     first = next(iter(tallies.values()))
+    if not first.nuclei:
+        parser.error(f"there are no labelled images in {options.data}, or none of those named")
     print(
         f"{first.nuclei} nuclei, {first.pixels / 1e6:.1f} Mpx, device {device_label(device)}, {torch.get_num_threads()} threads\n"
     )

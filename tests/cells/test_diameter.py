@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_mid.cells.diameter import TYPICAL_DIAMETER_PX, estimate_diameter, nucleus_diameter
+from napari_mid.cells.diameter import TYPICAL_DIAMETER_PX, estimate_diameter, wanted_diameter
 from napari_mid.cells.settings import LARGEST_DIAMETER_PX, SMALLEST_DIAMETER_PX, DetectionSettings
 from napari_mid.errors import SettingsError
 from napari_mid.settings import check
@@ -31,12 +31,12 @@ def test_without_anything_to_see_a_usual_size_is_taken():
 
 
 def test_micrometres_stay_within_the_bounds():
-    image = torch.zeros((20, 20))
     settings = DetectionSettings(diameter_um=12)
-    assert nucleus_diameter(image, settings, 0.6) == pytest.approx(20)
-    assert nucleus_diameter(image, settings, 0.01) == LARGEST_DIAMETER_PX
-    assert nucleus_diameter(image, settings, 50) == SMALLEST_DIAMETER_PX
-    assert nucleus_diameter(image, DetectionSettings(diameter_um=12, diameter_px=30), 0.6) == 30
+    assert wanted_diameter(settings, 0.6) == pytest.approx(20)
+    assert wanted_diameter(settings, 0.01) == LARGEST_DIAMETER_PX
+    assert wanted_diameter(settings, 50) == SMALLEST_DIAMETER_PX
+    assert wanted_diameter(settings, None) is None
+    assert wanted_diameter(DetectionSettings(diameter_um=12, diameter_px=30), 0.6) == 30
 
 
 @pytest.mark.parametrize("wrong", [{"diameter_px": 2}, {"diameter_px": 500}, {"detector": "magic"}, {"sensitivity": 0}])

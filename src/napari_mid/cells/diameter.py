@@ -16,13 +16,13 @@ OVER_NOISE = 5.0
 TYPICAL_DIAMETER_PX = 20.0
 
 
-def nucleus_diameter(image: torch.Tensor, settings: DetectionSettings, pixel_size_um: float | None) -> float:
-    """The diameter in pixels of a typical nucleus of (Y, X) `image`."""
+def wanted_diameter(settings: DetectionSettings, pixel_size_um: float | None) -> float | None:
+    """The diameter in pixels of a typical nucleus that the user has set; None where it is to be estimated from the image."""
     if settings.diameter_px is not None:
         return settings.diameter_px
     if settings.diameter_um is not None and pixel_size_um:
         return clip_diameter(settings.diameter_um / pixel_size_um)
-    return estimate_diameter(image)
+    return None
 
 
 def estimate_diameter(image: torch.Tensor) -> float:

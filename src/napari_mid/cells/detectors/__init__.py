@@ -1,7 +1,8 @@
 """One file per nucleus detector, found by its name.
 
-A detector is a module with ``locate(image, diameter_px, settings) -> Regions``; the image is (Y, X) float32 without NaN, on
-any device. A new file in this folder is a new choice on the command line and in the window.
+A detector is a module with ``locate(image, diameter_px, settings) -> (Regions, diameter_px)``; the image is (Y, X) float32
+without NaN, on any device, and the diameter is to be estimated from it where it is None. A new file in this folder is a new
+choice on the command line and in the window.
 """
 
 from __future__ import annotations
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_mid.cells.nuclei import Nuclei
-    from napari_mid.cells.regions import Regions
     from napari_mid.cells.settings import DetectionSettings
-
-#: An image is shrunk until its nuclei are less than twice as wide as this.
-ENOUGH_PX = 20.0
-#: An estimated diameter is good enough when the nuclei that it leads to differ from it by less than this factor.
-SAME_DIAMETER = 1.2
 
 
 def detector_names() -> list[str]:
@@ -58,8 +53,7 @@ def detect_field(
     """
     import torch
 
-    from napari_mid.cells.background import inside_frame, without_bad_pixels
-    from napari_mid.cells.diameter import clip_diameter, nucleus_diameter
+    from napari_mid.cells.diameter import wanted_diameter
     from napari_mid.cells.nuclei import Nuclei
 
     if np.ndim(image) != 2 or np.size(image) == 0:
@@ -68,31 +62,15 @@ def detect_field(
     finite = torch.isfinite(pixels)
     if not finite.all():
         pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
-    rows, columns = inside_frame(pixels)
-    pixels = without_bad_pixels(pixels[rows, columns])
-    diameter_px = nucleus_diameter(pixels, settings, pixel_size_um)
-    regions = _locate(pixels, diameter_px, settings)
-    if settings.diameter_px is None and settings.diameter_um is None and len(regions):
-        measured = clip_diameter(regions.typical_diameter_px())
-        if not 1 / SAME_DIAMETER < measured / diameter_px < SAME_DIAMETER:
-            diameter_px, regions = measured, _locate(pixels, measured, settings)
+    detector = importlib.import_module(f"{__name__}.{settings.detector}")
+    regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings)
     used = dataclasses.replace(settings, diameter_px=round(diameter_px, 2))
     return Nuclei(
         well=well,
         field=field,
-        centroids=regions.centroids + np.array([rows.start or 0, columns.start or 0]),
+        centroids=regions.centroids,
         area_px=regions.area_px,
         mean_intensity=regions.mean_intensity,
         detector=settings.detector,
         settings=dataclasses.asdict(used),
     )
-
-
-def _locate(pixels: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> Regions:
-    """Run the detector, in a smaller image where the nuclei are large: its time depends on their size in pixels."""
-    from napari_mid.cells.filters import shrink
-
-    factor = max(1, int(diameter_px / ENOUGH_PX))
-    detector = importlib.import_module(f"{__name__}.{settings.detector}")
-    regions: Regions = detector.locate(shrink(pixels, factor), diameter_px / factor, settings)
-    return regions.enlarged(factor)

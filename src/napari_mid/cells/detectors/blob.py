@@ -8,6 +8,7 @@ import torch
 from scipy.spatial import KDTree
 
 from napari_mid.cells.background import local_contrast
+from napari_mid.cells.classical import located
 from napari_mid.cells.diameter import WEAKEST
 from napari_mid.cells.filters import compress, gaussian, quantile
 from napari_mid.cells.regions import Regions
@@ -26,7 +27,12 @@ TOO_CLOSE = 0.75
 PIXELS_AT_ONCE = 2_000_000
 
 
-def locate(image: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> Regions:
+def locate(image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings) -> tuple[Regions, float]:
+    """Find nuclei of about `diameter_px` (estimated where None) in (Y, X) float32 `image`; gives the diameter used, too."""
+    return located(image, diameter_px, settings, _find)
+
+
+def _find(image: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> Regions:
     """Find nuclei of about `diameter_px` in (Y, X) float32 `image`, which has no NaN."""
     smooth = gaussian(image, max(0.7, BLUR * diameter_px))
     blobs = find_blobs(compress((smooth - quantile(smooth, 0.02)).clamp(min=0)), SMALLEST * diameter_px, LARGEST * diameter_px)

@@ -7,6 +7,7 @@ import math
 import torch
 
 from napari_mid.cells.background import coarseness, local_contrast, odd
+from napari_mid.cells.classical import located
 from napari_mid.cells.filters import basins, compress, gaussian, grow, otsu, shrink, sliding_max
 from napari_mid.cells.regions import Regions
 from napari_mid.cells.settings import DetectionSettings
@@ -26,7 +27,12 @@ SMALLEST_AREA = 0.12
 BRIGHTEST = 1.5
 
 
-def locate(image: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> Regions:
+def locate(image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings) -> tuple[Regions, float]:
+    """Find nuclei of about `diameter_px` (estimated where None) in (Y, X) float32 `image`; gives the diameter used, too."""
+    return located(image, diameter_px, settings, _find)
+
+
+def _find(image: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> Regions:
     """Find nuclei of about `diameter_px` in (Y, X) float32 `image`, which has no NaN."""
     smooth = gaussian(image, max(0.7, BLUR * diameter_px))
     contrast = local_contrast(smooth, diameter_px)

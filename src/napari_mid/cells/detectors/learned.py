@@ -1,0 +1,154 @@
+"""A small network trained on hand-labelled and drawn nuclei; the card in ``data/nucleus_detector`` says on which and how well."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d, interpolate, pad
+
+from napari_mid.cells.background import inside_frame, odd
+from napari_mid.cells.diameter import TYPICAL_DIAMETER_PX, clip_diameter
+from napari_mid.cells.filters import gaussian, shrink, sliding_max
+from napari_mid.cells.nucleus_decode import LEAST_HEAT, Decoded, decode
+from napari_mid.cells.nucleus_maps import normalise
+from napari_mid.cells.nucleus_net import MAPS, MULTIPLE, NUCLEUS_PX, STRIDE, NucleusNet, nucleus_net, precision
+from napari_mid.cells.regions import Regions
+from napari_mid.cells.settings import DetectionSettings
+
+#: Diameters are first estimated as if nuclei were so wide: the network tells those from 0.4 to 2.6 times `NUCLEUS_PX`.
+FIRST_GUESS_PX = 2 * NUCLEUS_PX
+#: Of a large image so many windows along each side, of this edge in pixels, are enough to estimate the diameter.
+WINDOWS, WINDOW_PX = 2, 512
+#: An image is resized once more where the nuclei differ from what it was resized for by more than this factor.
+SAME_DIAMETER = 1.25
+#: How often, at most.
+ATTEMPTS = 3
+#: A nucleus has at least this part of the contrast of the brighter ones, and of the area of a typical one.
+FAINTEST, SMALLEST = 0.33, 0.12
+#: Images that are smaller, of one side, than half a nucleus of the smallest size and its surroundings show none.
+SMALLEST_SIDE_PX = 6
+#: Contrast is against the darkest within so many nuclei around, looked for in an image shrunk by `COARSE`.
+AROUND, COARSE = 3.0, 4
+#: Larger images are read in tiles of this edge, in pixels that the network sees. They overlap by more than the network looks to
+#: each side, so that the maps are those of the whole image.
+TILE_PX, HALO_PX = 1024, 128
+
+
+def locate(image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings) -> tuple[Regions, float]:
+    """Find nuclei of about `diameter_px` in (Y, X) float32 `image`, which has no NaN.
+
+    Returns
+    -------
+    tuple
+        The nuclei, and the diameter in pixels that was used: estimated from the image where `diameter_px` is None.
+    """
+    net = nucleus_net(image.device)
+    rows, columns = inside_frame(image)
+    regions, used = _located(net, image[rows, columns], diameter_px, settings)
+    return regions.moved(np.array([rows.start or 0, columns.start or 0])), used
+
+
+def _located(
+    net: NucleusNet, image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings
+) -> tuple[Regions, float]:
+    if min(image.shape) < SMALLEST_SIDE_PX or not float(image.max()) > float(image.min()):
+        return Regions.none(), diameter_px or TYPICAL_DIAMETER_PX
+    if diameter_px is not None:
+        return _found(net, image, diameter_px, settings)[0], diameter_px
+    diameter_px = _guess(net, image, settings)
+    for attempt in range(ATTEMPTS):
+        regions, seen = _found(net, image, diameter_px, settings)
+        if attempt == 0 and seen is None:
+            seen = NUCLEUS_PX  # what is too small to be seen in a smaller image may be seen in this one
+        if seen is None or 1 / SAME_DIAMETER < seen / diameter_px < SAME_DIAMETER or attempt == ATTEMPTS - 1:
+            break
+        diameter_px = seen
+    return regions, seen or diameter_px
+
+
+def _guess(net: NucleusNet, image: torch.Tensor, settings: DetectionSettings) -> float:
+    """About how wide nuclei are: of a large image from a few windows; of a small one the first pass over it will tell."""
+    if image.numel() <= (WINDOWS * WINDOW_PX) ** 2:
+        return FIRST_GUESS_PX
+    found = (_found(net, window, FIRST_GUESS_PX, settings)[1] for window in _windows(image))
+    seen = sorted(diameter for diameter in found if diameter is not None)
+    return seen[len(seen) // 2] if seen else FIRST_GUESS_PX
+
+
+def _windows(image: torch.Tensor) -> list[torch.Tensor]:
+    sides = []
+    for size in image.shape:
+        edge = min(size, WINDOW_PX)
+        middles = [size * (2 * place + 1) / (2 * WINDOWS) for place in range(WINDOWS)]
+        sides.append([slice(max(0, round(middle - edge / 2)), max(0, round(middle - edge / 2)) + edge) for middle in middles])
+    return [image[rows, columns] for rows in sides[0] for columns in sides[1]]
+
+
+def _found(net: NucleusNet, image: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> tuple[Regions, float | None]:
+    """The nuclei of `image` resized for `diameter_px`, in its own pixels, and how wide they are in truth; None without any."""
+    small = _resized(image, NUCLEUS_PX / diameter_px)
+    decoded = decode(_maps(net, normalise(small)), min(0.95, LEAST_HEAT / settings.sensitivity))
+    if not len(decoded.centroids):
+        return Regions.none(), None
+    scale = torch.tensor([new / old for new, old in zip(small.shape, image.shape, strict=True)], dtype=torch.float64)
+    centroids = (decoded.centroids.cpu() + 0.5) / scale - 0.5
+    area = decoded.area_px.cpu() / scale.prod()
+    means = _means(small, decoded)
+    regions = Regions(centroids.numpy(), area.numpy(), means.cpu().numpy(), confidence=decoded.confidence.cpu().numpy())
+    regions = regions[_likely(small, decoded, means, settings.sensitivity).cpu().numpy()]
+    return regions, clip_diameter(regions.typical_diameter_px()) if len(regions) else None
+
+
+def _likely(image: torch.Tensor, decoded: Decoded, means: torch.Tensor, sensitivity: float) -> torch.Tensor:
+    """Which of the nuclei, (N,) bool, are neither much fainter nor much smaller than most, as fibres and fragments are."""
+    coarse = gaussian(shrink(image, COARSE), 0.5)
+    darkest = -sliding_max(-coarse, odd(AROUND * NUCLEUS_PX / COARSE))
+    rows, columns = ((decoded.centroids[:, dim] / COARSE).long().clamp(0, darkest.shape[dim] - 1) for dim in (0, 1))
+    contrast = means - darkest[rows, columns]
+    bright = torch.quantile(contrast, 0.75)
+    large = decoded.area_px.median()
+    return (contrast >= FAINTEST / sensitivity * bright) & (decoded.area_px >= SMALLEST * large)
+
+
+def _resized(image: torch.Tensor, factor: float) -> torch.Tensor:
+    size = [max(MULTIPLE, round(edge * factor)) for edge in image.shape]
+    if tuple(size) == tuple(image.shape):
+        return image
+    return interpolate(image[None, None], size=size, mode="bilinear", antialias=factor < 1, align_corners=False)[0, 0]
+
+
+def _maps(net: NucleusNet, images: torch.Tensor) -> torch.Tensor:
+    """The maps (5, Y/2, X/2) float32 of (2, Y, X) `images`, whatever their size."""
+    height, width = images.shape[1:]
+    padded = pad(images, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
+    found = images.new_empty((len(MAPS), padded.shape[1] // STRIDE, padded.shape[2] // STRIDE))
+    for top, bottom in _tiles(padded.shape[1]):
+        for left, right in _tiles(padded.shape[2]):
+            above, before = max(0, top - HALO_PX), max(0, left - HALO_PX)
+            tile = padded[:, above : bottom + HALO_PX, before : right + HALO_PX]
+            with torch.inference_mode(), torch.autocast(tile.device.type, dtype=torch.bfloat16, enabled=precision(tile.device)):
+                maps = net(tile[None].contiguous(memory_format=torch.channels_last))[0].float()
+            rows, columns = (
+                slice((a - b) // STRIDE, (c - b) // STRIDE) for a, b, c in ((top, above, bottom), (left, before, right))
+            )
+            found[:, top // STRIDE : bottom // STRIDE, left // STRIDE : right // STRIDE] = maps[:, rows, columns]
+    return found[:, : math.ceil(height / STRIDE), : math.ceil(width / STRIDE)]
+
+
+def _tiles(size: int) -> list[tuple[int, int]]:
+    """Where the tiles along a side of `size` pixels, a multiple of `MULTIPLE`, begin and end."""
+    if size <= TILE_PX + 2 * HALO_PX:
+        return [(0, size)]
+    return [(start, min(start + TILE_PX, size)) for start in range(0, size, TILE_PX)]
+
+
+def _means(image: torch.Tensor, decoded: Decoded) -> torch.Tensor:
+    """The mean of `image` (Y, X) over the mask of each nucleus."""
+    coarse = avg_pool2d(image[None, None], STRIDE, ceil_mode=True, count_include_pad=False)[0, 0]
+    labels = decoded.labels.flatten()
+    n = len(decoded.centroids) + 1
+    # sums in float64, so that the order in which a GPU adds them does not show
+    sums = torch.bincount(labels, weights=coarse.flatten().double(), minlength=n)
+    return (sums / torch.bincount(labels, minlength=n).clamp(min=1))[1:]

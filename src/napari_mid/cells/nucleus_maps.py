@@ -1,0 +1,58 @@
+"""Between images and the learned detector's network: what it sees, and nuclei from the maps that it gives."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import avg_pool2d, interpolate
+
+from napari_mid.cells.nucleus_net import NUCLEUS_PX
+
+#: Percentiles of the image that the first channel puts at 0 and 1.
+DARK, BRIGHT = 0.02, 0.998
+#: How strongly the first channel lifts dim nuclei.
+LIFT = 12.0
+#: Width in nuclei of the surroundings that the second channel compares a pixel with.
+SURROUNDINGS = 5.0
+#: The surroundings vary slowly: they are computed on an image shrunk by this.
+COARSE = 4
+#: Pixels that are enough to measure the brightness of an image.
+SAMPLED_PX = 16_384
+
+
+def brightness(image: torch.Tensor) -> tuple[float, float, float]:
+    """Of (Y, X): the dark and the bright percentile, and the standard deviation of its noise from pixel to pixel."""
+    step = max(1, int((image.numel() / SAMPLED_PX) ** 0.5))
+    # an odd step against patterns of the camera
+    sample = image[:: step | 1, :: step | 1]
+    dark, bright = torch.quantile(sample.flatten(), torch.tensor([DARK, BRIGHT], device=image.device)).tolist()
+    rows = image[:: step | 1]
+    differences = (rows[:, 2:] - 2 * rows[:, 1:-1] + rows[:, :-2]).abs() if image.shape[1] > 2 else image.new_zeros(1)
+    # the median of |second difference| of white noise of deviation 1 is 0.6745 times the square root of 6
+    noise = float(differences.flatten()[:: max(1, differences.numel() // SAMPLED_PX)].median()) / (0.6745 * 6**0.5)
+    return float(dark), float(bright), noise
+
+
+def normalise(image: torch.Tensor, level: tuple[float, float, float] | None = None) -> torch.Tensor:
+    """What the network sees of (Y, X) float32 `image`, whose nuclei are about `NUCLEUS_PX` wide.
+
+    Returns
+    -------
+    torch.Tensor
+        (2, Y, X): the image between its dark and bright percentile, dim parts lifted; and how far each pixel is above its
+        surroundings, in their standard deviations.
+    """
+    dark, bright, noise = brightness(image) if level is None else level
+    spread = max(bright - dark, 4 * noise, 1e-6)
+    scaled = ((image - dark) / spread).clamp(-0.2, 2.0)
+    lifted = torch.asinh(LIFT * scaled) / torch.asinh(torch.tensor(LIFT))
+    coarse = avg_pool2d(scaled[None, None], COARSE, ceil_mode=True, count_include_pad=False)
+    squares = avg_pool2d(scaled.square()[None, None], COARSE, ceil_mode=True, count_include_pad=False)
+    width = 2 * round(SURROUNDINGS * NUCLEUS_PX / COARSE / 2) + 1
+    mean, square = (avg_pool2d(part, width, stride=1, padding=width // 2, count_include_pad=False) for part in (coarse, squares))
+    deviation = (square - mean.square()).clamp(min=0).sqrt() + 2 * noise / spread + 0.01
+    size = image.shape
+    mean, deviation = (
+        interpolate(part, scale_factor=COARSE, mode="bilinear", align_corners=False)[0, 0, : size[0], : size[1]]
+        for part in (mean, deviation)
+    )
+    return torch.stack([lifted, ((scaled - mean) / deviation).clamp(-3.0, 5.0) / 3.0])

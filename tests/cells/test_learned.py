@@ -1,0 +1,58 @@
+"""What only the learned detector promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_mid.cells.detectors import learned
+from napari_mid.cells.nucleus_net import MAPS, NucleusNet, nucleus_net, weights_path
+from napari_mid.cells.settings import DetectionSettings
+
+from .drawing import discs, grid
+
+SETTINGS = DetectionSettings(detector="learned")
+
+
+def test_the_weights_are_small_and_have_a_card():
+    assert weights_path().stat().st_size < 3e6
+    card = weights_path().with_name("card.md").read_text(encoding="utf-8")
+    assert "napari-mid learned" in card
+    assert "Limits" in card
+
+
+def test_folding_the_batch_norms_changes_nothing():
+    from safetensors.torch import load_file
+
+    net = NucleusNet()
+    net.load_state_dict({name: value.float() for name, value in load_file(weights_path()).items()})
+    images = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (2, 2, 64, 96)).astype(np.float32))
+    with torch.inference_mode():
+        expected, found = net.eval()(images), nucleus_net(torch.device("cpu"))(images)
+    assert found.shape == (2, len(MAPS), 32, 48)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_tiles_give_what_the_whole_image_gives(monkeypatch):
+    rng = np.random.default_rng(1)
+    centres = rng.uniform(10, 590, (150, 2))
+    image = torch.from_numpy(discs(centres, 7, shape=(600, 640)).astype(np.float32))
+    whole, _ = learned.locate(image, 14.0, SETTINGS)
+    monkeypatch.setattr(learned, "TILE_PX", 128)
+    tiled, _ = learned.locate(image, 14.0, SETTINGS)
+    assert len(tiled) == len(whole) > 100
+    np.testing.assert_allclose(tiled.centroids, whole.centroids, atol=0.05)
+
+
+def test_confidence_is_a_probability():
+    regions, _ = learned.locate(torch.from_numpy(discs(grid(), 9).astype(np.float32)), None, SETTINGS)
+    assert len(regions) == len(grid())
+    assert ((regions.confidence > 0.5) & (regions.confidence <= 1)).all()
+
+
+@pytest.mark.parametrize("brightness", [40, 400, 40_000])
+def test_brightness_does_not_move_a_nucleus(brightness):
+    image = discs(grid(), 9, bright=1000, noise=0) / 1000 * brightness
+    regions, _ = learned.locate(torch.from_numpy(image.astype(np.float32)), 18.0, SETTINGS)
+    assert len(regions) == len(grid())
