@@ -56,3 +56,21 @@ def test_brightness_does_not_move_a_nucleus(brightness):
     image = discs(grid(), 9, bright=1000, noise=0) / 1000 * brightness
     regions, _ = learned.locate(torch.from_numpy(image.astype(np.float32)), 18.0, SETTINGS)
     assert len(regions) == len(grid())
+
+
+def test_the_table_of_nuclei_says_how_sure_the_detector_is(tmp_path):
+    import pandas as pd
+    import tifffile
+
+    from napari_mid.cli import main
+
+    tifffile.imwrite(tmp_path / "nuclei.tif", discs(grid(), 9))
+    for detector in ("learned", "threshold"):
+        assert (
+            main(["detect", str(tmp_path / "nuclei.tif"), "--detector", detector, "--out", str(tmp_path / f"{detector}.csv")])
+            == 0
+        )
+    sure = pd.read_csv(tmp_path / "learned.csv")
+    assert len(sure) == len(grid())
+    assert sure["Nuclei_Confidence"].between(0.5, 1).all()
+    assert "Nuclei_Confidence" not in pd.read_csv(tmp_path / "threshold.csv")

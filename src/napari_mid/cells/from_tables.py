@@ -102,7 +102,11 @@ def inside_image(nuclei: Nuclei, shape: Sequence[int]) -> tuple[Nuclei, int]:
     if not outside:
         return nuclei, 0
     kept = dataclasses.replace(
-        nuclei, centroids=places[keep], area_px=nuclei.area_px[keep], mean_intensity=nuclei.mean_intensity[keep]
+        nuclei,
+        centroids=places[keep],
+        area_px=nuclei.area_px[keep],
+        mean_intensity=nuclei.mean_intensity[keep],
+        confidence=None if nuclei.confidence is None else nuclei.confidence[keep],
     )
     return kept, outside
 

@@ -29,6 +29,8 @@ class Nuclei:
         Name of the detector, or ``"labels layer"``, ``"points layer"``.
     settings
         What it was run with.
+    confidence
+        (N,) float64, how sure the detector is of each, 0 to 1; None where it does not tell.
     """
 
     well: str
@@ -38,6 +40,7 @@ class Nuclei:
     mean_intensity: NDArray[np.float64]
     detector: str
     settings: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    confidence: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.centroids)
@@ -46,6 +49,8 @@ class Nuclei:
                 f"centroids {self.centroids.shape}, area_px {self.area_px.shape} and mean_intensity "
                 f"{self.mean_intensity.shape} must be (N, 2), (N,) and (N,)"
             )
+        if self.confidence is not None and self.confidence.shape != (n,):
+            raise ValueError(f"confidence is {self.confidence.shape}, expected ({n},)")
 
     def __len__(self) -> int:
         return len(self.centroids)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mid.cells.detectors import detect_field
 from napari_mid.cells.device import AUTO, pick_device
@@ -219,8 +220,16 @@ def nuclei_table(detected: DetectedFields) -> pd.DataFrame:
             "Nuclei_Location_Center_Y": centroids[:, 0],
             "Nuclei_AreaShape_Area": np.concatenate([np.empty(0), *(field.nuclei.area_px for field in detected.fields)]),
             **detected.reading,
+            **_confidence(detected),
         }
     )
+
+
+def _confidence(detected: DetectedFields) -> dict[str, NDArray[np.float64]]:
+    """A column where the detector says how sure it is."""
+    found = [field.nuclei.confidence for field in detected.fields]
+    known = [confidence for confidence in found if confidence is not None]
+    return {"Nuclei_Confidence": np.concatenate(known)} if known and len(known) == len(found) else {}
 
 
 def nucleus_channel(plate: Plate) -> int:

@@ -73,4 +73,5 @@ def detect_field(
         mean_intensity=regions.mean_intensity,
         detector=settings.detector,
         settings=dataclasses.asdict(used),
+        confidence=regions.confidence,
     )
