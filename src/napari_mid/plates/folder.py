@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Endings of files that `napari_mid.plates.pixels` reads.
@@ -40,6 +41,20 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return False
+
+
+def declared_warnings(
+    index: str, total: int, missing: Sequence[str], refused: Sequence[str], repeated: Sequence[str] = ()
+) -> list[str]:
+    """What a person should know of the images that the file `index` declares, `total` of them."""
+    warnings = []
+    if missing:
+        warnings.append(f"{len(missing)} of the {total} images that {index} declares are missing: {examples(list(missing))}.")
+    if refused:
+        warnings.append(f"{len(refused)} images lie outside the folder of {index} and are not read: {examples(list(refused))}.")
+    if repeated:
+        warnings.append(f"{len(repeated)} images stand twice in {index}; the first of each is used: {examples(list(repeated))}.")
+    return warnings
 
 
 class IndexFolder:

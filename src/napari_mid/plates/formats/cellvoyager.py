@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
 from napari_mid.plates.field import Channel, Field, Plane
-from napari_mid.plates.folder import IndexFolder, examples, is_folder
+from napari_mid.plates.folder import IndexFolder, declared_warnings, examples, is_folder
 from napari_mid.plates.formats._cellvoyager_settings import ChannelSettings, Measurement, read_measurement
 from napari_mid.plates.formats._cellvoyager_xml import ImageRecord, MeasurementData, head_has_root, read_data
 from napari_mid.plates.plate import Plate, Well
@@ -261,18 +261,7 @@ class _PlateBuilder:
             wells = [well_name(*position) for position in sorted(data.failed_wells)]
             where = f" in {examples(wells)}" if wells else ""
             self.warnings.append(f"The microscope failed to take {data.n_failed} images{where}; they do not count as images.")
-        if self.missing:
-            self.warnings.append(
-                f"{len(self.missing)} of the {total} images that {name} declares are missing: {examples(self.missing)}."
-            )
-        if self.refused:
-            self.warnings.append(
-                f"{len(self.refused)} images lie outside the folder of {name} and are not read: {examples(self.refused)}."
-            )
-        if self.repeated:
-            self.warnings.append(
-                f"{len(self.repeated)} images stand twice in {name}; the first of each is used: {examples(self.repeated)}."
-            )
+        self.warnings += declared_warnings(name, total, self.missing, self.refused, self.repeated)
         if data.n_nonsense:
             self.warnings.append(
                 f"{data.n_nonsense} of the {total} images in {name} lack a well, field, channel or file name that makes sense, "

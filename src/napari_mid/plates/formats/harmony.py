@@ -13,7 +13,7 @@ from pathlib import Path
 from napari_mid.errors import PlateFormatError, PlateMapError, WellError
 from napari_mid.plates.field import AS_STORED, Channel, Field, Plane, Reading
 from napari_mid.plates.flat_field import FlatField
-from napari_mid.plates.folder import IndexFolder, examples
+from napari_mid.plates.folder import IndexFolder, declared_warnings, examples
 from napari_mid.plates.formats._harmony_flat_field import index_flat_field
 from napari_mid.plates.formats._harmony_index import ROOT, HarmonyIndex, Record, read_index
 from napari_mid.plates.formats._harmony_layout import find_layout, read_layout
@@ -284,20 +284,7 @@ class _PlateBuilder:
             )
         if not total:
             self.warnings.append(f"{self.path.name} declares no image.")
-        if self.missing:
-            self.warnings.append(
-                f"{len(self.missing)} of the {total} images that {self.path.name} declares are missing: {examples(self.missing)}."
-            )
-        if self.refused:
-            self.warnings.append(
-                f"{len(self.refused)} images lie outside the folder of {self.path.name} and are not read: "
-                f"{examples(self.refused)}."
-            )
-        if self.repeated:
-            self.warnings.append(
-                f"{len(self.repeated)} images stand twice in {self.path.name}; the first of each is used: "
-                f"{examples(self.repeated)}."
-            )
+        self.warnings += declared_warnings(self.path.name, total, self.missing, self.refused, self.repeated)
         if self.nonsense:
             self.warnings.append(
                 f"{self.nonsense} of the {total} images in {self.path.name} lack a well, field, channel or file name "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_mid.errors import PlateFormatError, WellError
 from napari_mid.plates.field import Channel, Field, Plane
-from napari_mid.plates.folder import examples
+from napari_mid.plates.folder import declared_warnings, examples
 from napari_mid.plates.formats._imagexpress_files import Place, PlateFiles, places, plate_files
 from napari_mid.plates.formats._imagexpress_htd import Htd, in_plate_order, read_htd
 from napari_mid.plates.formats._imagexpress_missing import Key, missing_sentence, spoken
@@ -286,10 +286,7 @@ class _PlateBuilder:
         if undeclared:
             names = [planes[key].relative_to(self.place.home).as_posix() for key in undeclared]
             self.warnings.append(f"{len(names)} images are shown though {htd} does not declare them: {examples(names)}.")
-        if files.refused:
-            self.warnings.append(
-                f"{len(files.refused)} images lie outside the folder of {htd} and are not read: {examples(files.refused)}."
-            )
+        self.warnings += declared_warnings(htd, plan.n_images, (), files.refused)
         if files.strange:
             self.warnings.append(
                 f"{len(files.strange)} images are not named as MetaXpress names them and are left out: {examples(files.strange)}."
