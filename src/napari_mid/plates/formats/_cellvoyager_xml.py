@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from xml.parsers import expat
 
 from napari_mid.errors import PlateFormatError
+from napari_mid.plates.formats._xml import DAMAGE, RefusedXmlError, walk_xml
 
 #: Attributes of an element by their name without the namespace.
 Attributes = dict[str, str]
@@ -64,10 +64,6 @@ class Element:
     lights: list[str] = field(default_factory=list)
 
 
-class _RefusedError(Exception):
-    pass
-
-
 class _LocalNames(dict[str, str]):
     """``"uri}Row"`` as ``"Row"``, whatever the namespace is."""
 
@@ -114,9 +110,9 @@ def read_data(path: Path) -> MeasurementData:
         _parse(path, "MeasurementData", walker.start, walker.end, walker.text)
     except OSError as error:
         raise PlateFormatError(f"{path} cannot be read: {error.strerror}.") from error
-    except _RefusedError as error:
+    except RefusedXmlError as error:
         raise PlateFormatError(f"{path} {error}.") from error
-    except (expat.ExpatError, ValueError, LookupError) as error:
+    except DAMAGE as error:
         if not walker.data.images:
             raise PlateFormatError(
                 f"{path} is not a readable CellVoyager index ({error}); it may be damaged or cut short. Copy it again from the "
@@ -154,7 +150,7 @@ def read_elements(path: Path, root: str) -> list[Element]:
         _parse(path, root, start, end, text)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
-    except (expat.ExpatError, _RefusedError, LookupError) as error:
+    except (RefusedXmlError, *DAMAGE) as error:
         raise ValueError(str(error)) from error
     return elements
 
@@ -174,25 +170,13 @@ def _parse(
         depth += 1
         name = local[name]
         if depth == 1 and name != root:
-            raise _RefusedError(f"is XML with the root <{name[:60]}>, expected <{root}> of a CellVoyager measurement")
+            raise RefusedXmlError(f"is XML with the root <{name[:60]}>, expected <{root}> of a CellVoyager measurement")
         start(name, {local[key]: value for key, value in attributes.items()})
 
     def on_end(_: str) -> None:
         end()
 
-    def refuse(*_: object) -> None:
-        raise _RefusedError("declares a document type or entities, which no CellVoyager file does; it is refused")
-
-    # with a namespace separator the names arrive as "uri}local", whatever the version's namespace and prefix are
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.buffer_text = True
-    parser.StartElementHandler = on_start
-    parser.EndElementHandler = on_end
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    with path.open("rb") as file:
-        parser.ParseFile(file)
+    walk_xml(path, "CellVoyager file", start=on_start, end=on_end, text=text)
 
 
 class _DataWalker:

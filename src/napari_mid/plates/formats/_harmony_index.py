@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.parsers import expat
 
 from napari_mid.errors import PlateFormatError
+from napari_mid.plates.formats._xml import DAMAGE, RefusedXmlError, walk_xml
 
 ROOT = "EvaluationInputData"
 
@@ -53,37 +53,20 @@ def read_index(path: Path) -> HarmonyIndex:
         how an XML file attacks its reader).
     """
     walker = _Walker()
-    # with a namespace separator the names arrive as "uri}local", whatever the version's namespace is
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.buffer_text = True
-    parser.StartElementHandler = walker.start
-    parser.EndElementHandler = walker.end
-    parser.CharacterDataHandler = walker.data
-    parser.StartDoctypeDeclHandler = _refuse_document_type
-    parser.EntityDeclHandler = _refuse_document_type
     try:
-        with path.open("rb") as file:
-            parser.ParseFile(file)
+        walk_xml(path, "Harmony index", start=walker.start, end=walker.end, text=walker.data)
     except OSError as error:
         raise PlateFormatError(f"{path} cannot be read: {error.strerror}.") from error
-    except (expat.ExpatError, ValueError, LookupError) as error:
+    except DAMAGE as error:
         if not walker.index.images:
             raise PlateFormatError(
                 f"{path} is not a readable Harmony index ({error}); it may be damaged or cut short. "
                 "Export the index again, or give the folder and a --pattern."
             ) from error
         walker.index.damage = str(error)
-    except _NotHarmonyError as error:
-        raise PlateFormatError(f"{path} {error}") from error
+    except RefusedXmlError as error:
+        raise PlateFormatError(f"{path} {error}.") from error
     return walker.index
-
-
-class _NotHarmonyError(Exception):
-    pass
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise _NotHarmonyError("declares a document type or entities, which no Harmony index does; it is refused.")
 
 
 class _Walker:
@@ -110,7 +93,7 @@ class _Walker:
                 self._value(local, attributes, record)
         elif self._depth == 1:
             if local != ROOT:
-                raise _NotHarmonyError(f"is XML with the root <{local[:60]}>, expected <{ROOT}> of a Harmony index.")
+                raise RefusedXmlError(f"is XML with the root <{local[:60]}>, expected <{ROOT}> of a Harmony index")
         elif self._depth == 2:
             self._section = local
             if local == "InstrumentType":

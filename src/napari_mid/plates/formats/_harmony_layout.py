@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.parsers import expat
 
 from napari_mid.errors import PlateMapError
 from napari_mid.plates._tables import Table
+from napari_mid.plates.formats._xml import DAMAGE, RefusedXmlError, walk_xml
 from napari_mid.plates.plate_map import PlateMap, plate_map_of
 from napari_mid.plates.well_names import well_name
 
@@ -76,24 +76,15 @@ def _unused(name: str, cells: dict[str, list[str]]) -> str:
 
 def _read_layers(path: Path) -> list[_Layer]:
     walker = _Walker()
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.buffer_text = True
-    parser.StartElementHandler = walker.start
-    parser.EndElementHandler = walker.end
-    parser.CharacterDataHandler = walker.data
-    parser.StartDoctypeDeclHandler = _refuse_document_type
     try:
-        with path.open("rb") as file:
-            parser.ParseFile(file)
+        walk_xml(path, "plate layout", start=walker.start, end=walker.end, text=walker.data)
     except OSError as error:
         raise PlateMapError(f"{path} cannot be read: {error.strerror}.") from error
-    except (expat.ExpatError, ValueError, LookupError) as error:
+    except RefusedXmlError as error:
+        raise PlateMapError(f"{path} {error}.") from error
+    except DAMAGE as error:
         raise PlateMapError(f"{path} is not a readable plate layout ({error}).") from error
     return walker.layers
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise ValueError("it declares a document type")
 
 
 class _Walker:
