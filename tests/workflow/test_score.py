@@ -120,3 +120,12 @@ def test_a_channel_without_any_signal_is_said(disc_plate: Path, small_model: Mid
     plate = open_plate(disc_plate, roles={"w1": "nucleus", "w2": "ros"})
     result = score_well(plate["A01"], small_model)
     assert any("w2" in warning and "everywhere" in warning for warning in result.warnings)
+
+
+def test_results_of_a_plate_do_not_hold_its_embeddings(disc_plate: Path, small_model: MidModel) -> None:
+    plate = open_plate(disc_plate, roles={"w1": "nucleus", "w2": "ros"})
+    found = finish(score_plate_steps(plate, plate.select_wells("A01,A02"), small_model))
+    for result in found.results:
+        assert result.n_cells == 9
+        assert result.embeddings.shape == (0, small_model.config.width)
+        assert result.embeddings.base is None

@@ -100,8 +100,8 @@ def score_plate_steps(
         if nuclei is not None and not nuclei.get(well.name):
             told = f"{_source(nuclei).get('table', 'the table')} has no nuclei in {well.name}"
             result = dataclasses.replace(result, warnings=(told, *result.warnings))
-        # the embeddings of a whole screen would not fit into memory, and the tables do not need them
-        results.append(dataclasses.replace(result, embeddings=result.embeddings[:0]))
+        # the embeddings of a whole screen would not fit into memory, the tables do not need them; a slice would keep them
+        results.append(dataclasses.replace(result, embeddings=result.embeddings[:0].copy()))
         for step, spent in result.seconds.items():
             seconds[step] = seconds.get(step, 0.0) + spent
     yield Progress("scoring wells", len(wells), len(wells))
