@@ -48,6 +48,20 @@ def sliding_max(image: torch.Tensor, width: int) -> torch.Tensor:
     return image
 
 
+def box_mean(image: torch.Tensor, width: int) -> torch.Tensor:
+    """The mean over the square of odd `width` around every pixel, as far as it lies in the image."""
+    radius, kind = width // 2, image.dtype
+    for dim in (0, 1):
+        size = image.shape[dim]
+        # running sums need more digits than the image has
+        sums = pad(image.cumsum(dim, dtype=torch.float64), (0, 0, 1, 0) if dim == 0 else (1, 0))
+        places = torch.arange(size, device=image.device)
+        after, before = (places + radius + 1).clamp(max=size), (places - radius).clamp(min=0)
+        covered = (after - before)[:, None] if dim == 0 else after - before
+        image = (sums.index_select(dim, after) - sums.index_select(dim, before)) / covered
+    return image.to(kind)
+
+
 def opening(image: torch.Tensor, width: int) -> torch.Tensor:
     """The image without bright things narrower than the odd `width`: what is left is the background."""
     return sliding_max(-sliding_max(-image, width), width)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import avg_pool2d, max_pool2d
 
+from napari_mid.cells.filters import box_mean, sliding_max
 from napari_mid.cells.nucleus_net import NUCLEUS_PX, STRIDE
 
 #: A peak of the centre heat at least this high (0 to 1) is a nucleus.
@@ -48,10 +48,8 @@ class Decoded:
 def decode(maps: torch.Tensor, least_heat: float = LEAST_HEAT) -> Decoded:
     """Find the nuclei in (5, Y/2, X/2) float32 `maps`."""
     heat = torch.sigmoid(maps[0])
-    smooth = avg_pool2d(heat[None], 3, stride=1, padding=1, count_include_pad=False)[0]
-    score = 0.5 * (heat + smooth)
-    highest = max_pool2d(score[None], 3, stride=1, padding=1)[0]
-    where = torch.nonzero((score == highest) & (heat > least_heat))
+    score = 0.5 * (heat + box_mean(heat, 3))
+    where = torch.nonzero((score == sliding_max(score, 3)) & (heat > least_heat))
     rows, columns = where[:, 0], where[:, 1]
     offsets = maps[2:4, rows, columns].T * NUCLEUS_PX
     places = where.double() * STRIDE + (STRIDE - 1) / 2 + offsets.double().clamp(-STRIDE * 2, STRIDE * 2)
