@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_mid.cells.label_map import LabelMap
 from napari_mid.cells.regions import Regions
 
 #: Columns of the sums over the pixels of a candidate.
@@ -36,11 +37,14 @@ class Leaves:
         (M, 2) int64, basins that touch, (i, j) with i < j.
     passes
         (M,) float64, the highest point of the surface where they touch.
+    numbers
+        (Y, X) int64, 0 or the number of the basin, from 1.
     """
 
     sums: NDArray[np.float64]
     pairs: NDArray[np.int64]
     passes: NDArray[np.float64]
+    numbers: torch.Tensor
 
 
 def split(labels: torch.Tensor, surface: torch.Tensor, image: torch.Tensor, diameter_px: float) -> Regions:
@@ -56,9 +60,10 @@ def split(labels: torch.Tensor, surface: torch.Tensor, image: torch.Tensor, diam
         (Y, X) float32, for the mean intensities.
     """
     leaves = measure_basins(labels, surface, image)
-    sums = best_candidates(leaves, math.pi / 4 * diameter_px**2)
+    sums, candidate_of = best_candidates(leaves, math.pi / 4 * diameter_px**2)
     area = sums[:, AREA]
-    return Regions(sums[:, [Y, X]] / area[:, None], area, sums[:, INTENSITY] / area)
+    label_map = LabelMap(leaves.numbers, np.concatenate([[-1], candidate_of]), len(sums))
+    return Regions(sums[:, [Y, X]] / area[:, None], area, sums[:, INTENSITY] / area, label_map=label_map)
 
 
 def measure_basins(labels: torch.Tensor, surface: torch.Tensor, image: torch.Tensor) -> Leaves:
@@ -70,28 +75,29 @@ def measure_basins(labels: torch.Tensor, surface: torch.Tensor, image: torch.Ten
     y, x = rows.double(), columns.double()
     weights = (torch.ones_like(y), y, x, y * y, y * x, x * x, image[rows, columns].double())
     sums = torch.stack([torch.bincount(inverse, weights=weight, minlength=len(names)) for weight in weights], dim=1)
-    number = torch.full(labels.shape, -1, dtype=torch.int64, device=labels.device)
-    number[rows, columns] = inverse
+    number = torch.zeros(labels.shape, dtype=torch.int64, device=labels.device)
+    number[rows, columns] = inverse + 1
     pairs, heights = [], []
     for dim in (0, 1):
         size = labels.shape[dim] - 1
         one, other = number.narrow(dim, 0, size), number.narrow(dim, 1, size)
-        touching = (one != other) & (one >= 0) & (other >= 0)
-        one, other = one[touching], other[touching]
+        touching = (one != other) & (one > 0) & (other > 0)
+        one, other = one[touching] - 1, other[touching] - 1
         pairs.append(torch.minimum(one, other) * len(names) + torch.maximum(one, other))
         heights.append(torch.minimum(surface.narrow(dim, 0, size)[touching], surface.narrow(dim, 1, size)[touching]))
     codes, place = torch.unique(torch.cat(pairs), return_inverse=True)
     passes = torch.full(codes.shape, -math.inf, device=surface.device).scatter_reduce(0, place, torch.cat(heights), "amax")
     both = torch.stack([codes // max(1, len(names)), codes % max(1, len(names))], dim=1)
-    return Leaves(sums.cpu().numpy(), both.cpu().numpy(), passes.double().cpu().numpy())
+    return Leaves(sums.cpu().numpy(), both.cpu().numpy(), passes.double().cpu().numpy(), number)
 
 
-def best_candidates(leaves: Leaves, area_px: float) -> NDArray[np.float64]:
-    """The sums (N, 7) of the candidates that together fit best, for nuclei of about `area_px`."""
+def best_candidates(leaves: Leaves, area_px: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The candidates that together fit best for nuclei of about `area_px`: their sums (N, 7), and the candidate of each basin."""
     sums = list(leaves.sums)
     merit = [_merit(candidate, area_px) for candidate in sums]
     chosen = [[node] for node in range(len(sums))]
     parent = list(range(len(sums)))
+    halves: list[tuple[int, int]] = []
     for pair in np.argsort(-leaves.passes, kind="stable"):
         one, other = (_top(parent, int(leaf)) for leaf in leaves.pairs[pair])
         if one == other:
@@ -103,8 +109,16 @@ def best_candidates(leaves: Leaves, area_px: float) -> NDArray[np.float64]:
         chosen.append([node] if together >= apart else chosen[one] + chosen[other])
         parent[one] = parent[other] = node
         parent.append(node)
+        halves.append((one, other))
     nodes = [node for top in range(len(sums)) if parent[top] == top for node in chosen[top]]
-    return np.stack([sums[node] for node in nodes]) if nodes else np.empty((0, 7))
+    candidate_of = np.full(len(sums), -1, dtype=np.int64)
+    candidate_of[nodes] = np.arange(len(nodes))
+    # a node is younger than its halves, so what is below a candidate learns of it from the top downwards
+    for node in range(len(sums) - 1, len(leaves.sums) - 1, -1):
+        if candidate_of[node] >= 0:
+            candidate_of[list(halves[node - len(leaves.sums)])] = candidate_of[node]
+    candidates = np.stack([sums[node] for node in nodes]) if nodes else np.empty((0, 7))
+    return candidates, candidate_of[: len(leaves.sums)]
 
 
 def _merit(sums: NDArray[np.float64], area_px: float) -> float:

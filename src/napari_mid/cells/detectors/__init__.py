@@ -35,6 +35,8 @@ def detect_field(
     settings: DetectionSettings,
     pixel_size_um: float | None = None,
     device: torch.device,
+    outlines: bool = False,
+    masks: bool = False,
 ) -> Nuclei:
     """Locate the nuclei in the nucleus channel of one field.
 
@@ -50,6 +52,8 @@ def detect_field(
         Edge of a pixel, for ``settings.diameter_um``.
     device
         Where to compute.
+    outlines, masks
+        Whether the result has them, too; the detectors that know no masks give circles.
     """
     import torch
 
@@ -64,6 +68,7 @@ def detect_field(
         pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
     detector = importlib.import_module(f"{__name__}.{settings.detector}")
     regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings)
+    shape = (pixels.shape[0], pixels.shape[1])
     used = dataclasses.replace(settings, diameter_px=round(diameter_px, 2))
     return Nuclei(
         well=well,
@@ -74,4 +79,7 @@ def detect_field(
         detector=settings.detector,
         settings=dataclasses.asdict(used),
         confidence=regions.confidence,
+        touches_border=regions.touches_border(shape),
+        outlines=regions.outlines() if outlines else None,
+        masks=regions.masks(shape) if masks else None,
     )

@@ -48,5 +48,4 @@ def _find(image: torch.Tensor, diameter_px: float, settings: DetectionSettings) 
     surface = gaussian((foreground + evened) / 2, SURFACE_BLUR * diameter_px)
     # labels and sums are made on the device; only the tree of a few numbers per basin is walked on the CPU
     regions = split(torch.where(foreground, basins(surface) + 1, 0), surface, image, diameter_px)
-    large = regions.area_px >= SMALLEST_AREA * math.pi / 4 * diameter_px**2
-    return Regions(regions.centroids[large], regions.area_px[large], regions.mean_intensity[large])
+    return regions[regions.area_px >= SMALLEST_AREA * math.pi / 4 * diameter_px**2]
