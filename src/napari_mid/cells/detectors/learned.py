@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 from napari_mid.cells.background import inside_frame, odd
 from napari_mid.cells.diameter import TYPICAL_DIAMETER_PX, clip_diameter
 from napari_mid.cells.filters import gaussian, shrink, sliding_max
+from napari_mid.cells.label_map import LabelMap
 from napari_mid.cells.nucleus_decode import LEAST_HEAT, Decoded, decode
 from napari_mid.cells.nucleus_maps import normalise
 from napari_mid.cells.nucleus_net import MAPS, MULTIPLE, NUCLEUS_PX, STRIDE, NucleusNet, nucleus_net, precision
@@ -96,7 +97,8 @@ def _found(net: NucleusNet, image: torch.Tensor, diameter_px: float, settings: D
     centroids = (decoded.centroids.cpu() + 0.5) / scale - 0.5
     area = decoded.area_px.cpu() / scale.prod()
     means = _means(small, decoded)
-    regions = Regions(centroids.numpy(), area.numpy(), means.cpu().numpy(), confidence=decoded.confidence.cpu().numpy())
+    label_map = LabelMap.numbered(decoded.labels, len(decoded.centroids), (float(scale[0]) / STRIDE, float(scale[1]) / STRIDE))
+    regions = Regions(centroids.numpy(), area.numpy(), means.cpu().numpy(), decoded.confidence.cpu().numpy(), label_map)
     regions = regions[_likely(small, decoded, means, settings.sensitivity).cpu().numpy()]
     return regions, clip_diameter(regions.typical_diameter_px()) if len(regions) else None
 
