@@ -18,6 +18,7 @@ COMMANDS = {
     "score": "score the wells of a plate with a model",
     "simulate": "draw a plate with known truth, in a real format",
     "report": "figures and a report of chosen wells",
+    "import-xprofiler": "turn weights in the layout of the method's authors into a model folder",
     "demo": "open the window on a simulated plate with the demo model",
     "doctor": "what this machine has, and what to do about what is missing",
 }

@@ -21,8 +21,29 @@ from napari_mid.model.network import MidModel
 CONFIG, WEIGHTS, CARD, METRICS = "config.json", "model.safetensors", "card.md", "metrics.json"
 
 
+def check_model_path(path: Path) -> None:
+    """Refuse to write a model where something else is: a file, or a folder with content that is not a model.
+
+    Raises
+    ------
+    ModelError
+        If `path` may not be replaced.
+    """
+    if path.is_dir() and ((path / CONFIG).is_file() or not any(path.iterdir())):
+        return
+    if path.exists():
+        raise ModelError(f"{path} is there and is not a model folder, so it is not replaced; give the name of a new folder.")
+
+
 def save_model(model: MidModel, path: Path, *, card: str, metrics: Mapping[str, Any]) -> Path:
-    """Write `model` as a folder that appears whole or not at all; gives the folder."""
+    """Write `model` as a folder that appears whole or not at all; gives the folder.
+
+    Raises
+    ------
+    ModelError
+        If `path` is there and is not a model folder.
+    """
+    check_model_path(Path(path))
     with atomic_folder(Path(path)) as folder:
         write_json(folder / CONFIG, dataclasses.asdict(model.config))
         # save_file would make a file that only its owner can read
