@@ -16,6 +16,22 @@ def test_labels_become_centres_areas_and_means():
     np.testing.assert_allclose(nuclei.centroids, [(3, 6), (10.5, 21.5)])
     assert nuclei.area_px.tolist() == [15, 8]
     assert nuclei.mean_intensity.tolist() == [50, 10]
+    assert nuclei.touches_border.tolist() == [False, False]
+    assert nuclei.outlines is None
+
+
+def test_labels_at_the_border_are_told():
+    labels = np.zeros((20, 30), np.uint8)
+    labels[0:3, 4:9], labels[10:12, 28:], labels[15, 15], labels[19, 3], labels[7:9, 0] = 1, 2, 3, 4, 5
+    assert nuclei_from_labels(labels, None, well="A01", field=1).touches_border.tolist() == [True, True, False, True, True]
+
+
+def test_labels_become_outlines_where_they_are_asked_for():
+    yy, xx = np.mgrid[:60, :80]
+    labels = np.where((yy - 20) ** 2 + (xx - 30) ** 2 <= 100, 40, 0) + np.where((yy - 45) ** 2 + (xx - 60) ** 2 <= 36, 7, 0)
+    outlines = nuclei_from_labels(labels, None, well="A01", field=1, outlines=True).outlines
+    np.testing.assert_allclose(np.linalg.norm(outlines[0] - (45, 60), axis=1), 6, atol=0.6)
+    np.testing.assert_allclose(np.linalg.norm(outlines[1] - (20, 30), axis=1), 10, atol=0.6)
 
 
 def test_labels_without_an_image():
@@ -44,6 +60,12 @@ def test_points_that_are_no_place_in_the_image_are_left_out_and_counted():
     assert nuclei.settings["points_left_out"] == 3
     assert nuclei.detector == "points layer"
     assert np.isnan(nuclei.area_px).all()
+    assert nuclei.touches_border is None
+
+
+def test_points_touch_the_border_by_the_size_of_a_typical_nucleus():
+    nuclei = nuclei_from_points([(4, 30), (5, 30), (20, 55)], well="A01", field=1, shape=(40, 60), diameter_px=10)
+    assert nuclei.touches_border.tolist() == [True, False, True]
 
 
 def test_points_without_a_shape_stay_wherever_they_are():

@@ -57,7 +57,7 @@ def test_discs_that_reach_the_border():
     assert discs_touch_border(np.empty((0, 2)), 10.0, (40, 60)).shape == (0,)
 
 
-@pytest.mark.parametrize("detector", ["threshold", "blob"])
+@pytest.mark.parametrize("detector", ["learned", "threshold", "blob"])
 def test_nuclei_at_the_border_are_told(detector):
     centres = [(60, 60), (2, 100), (100, 217), (196, 60), (140, 3), (150, 120)]
     nuclei = detect_field(

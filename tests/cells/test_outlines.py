@@ -104,7 +104,7 @@ def test_no_nuclei_have_no_outlines():
     assert empty.on_edge().shape == (0,)
 
 
-@pytest.mark.parametrize("detector", ["threshold", "blob"])
+@pytest.mark.parametrize("detector", ["learned", "threshold", "blob"])
 @pytest.mark.parametrize("radius", [7, 22])
 def test_a_detector_gives_outlines_and_masks_that_fit_its_nuclei(detector, radius):
     centres = grid(step=4.5 * radius) if radius > 10 else grid()

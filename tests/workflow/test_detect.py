@@ -8,7 +8,7 @@ from napari_mid.errors import ChannelError, ImageReadError, MidError
 from napari_mid.images.well_images import load_well
 from napari_mid.plates import open_plate
 from napari_mid.progress import Progress, finish
-from napari_mid.workflow.detect import detect_images_steps, detect_plate_steps, detect_well_steps, nuclei_table
+from napari_mid.workflow.detect import DetectedFields, detect_images_steps, detect_plate_steps, detect_well_steps, nuclei_table
 
 SETTINGS = DetectionSettings(diameter_px=16)
 
@@ -89,10 +89,24 @@ def test_the_table_follows_the_cellprofiler_convention(plate):
         "Nuclei_Location_Center_X",
         "Nuclei_Location_Center_Y",
         "Nuclei_AreaShape_Area",
+        "Nuclei_AreaShape_EquivalentDiameter",
+        f"Nuclei_Intensity_MeanIntensity_{plate.channel_names[0]}",
+        "Nuclei_TouchesBorder",
     ]
     assert len(table) == 9
     assert set(table["Image_FileName"]) == {"discs_A05_s1_w1.tif"}
     np.testing.assert_array_equal(table["Nuclei_Location_Center_Y"], detected.fields[0].nuclei.centroids[:, 0])
+    np.testing.assert_allclose(table["Nuclei_AreaShape_EquivalentDiameter"], 16, atol=2)
+    # in units of the file: discs of 900
+    np.testing.assert_allclose(table[detected.intensity_column], 890, atol=25)
+    assert not table["Nuclei_TouchesBorder"].any()
+
+
+def test_the_column_of_intensities_names_the_channel_as_cellprofiler_would():
+    assert (
+        DetectedFields((), channel="HOECHST 33342 (405)").intensity_column == "Nuclei_Intensity_MeanIntensity_HOECHST_33342_405"
+    )
+    assert DetectedFields(()).intensity_column == "Nuclei_Intensity_MeanIntensity"
 
 
 def test_loose_images_are_fields_of_their_own(disc_plate):

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.nuclei import Nuclei, discs_touch_border
 
 LABELS, POINTS = "labels layer", "points layer"
 
 
-def nuclei_from_labels(labels: NDArray[Any], image: NDArray[Any] | None, *, well: str, field: int) -> Nuclei:
+def nuclei_from_labels(
+    labels: NDArray[Any], image: NDArray[Any] | None, *, well: str, field: int, outlines: bool = False
+) -> Nuclei:
     """The centre, area and brightness of every label.
 
     Parameters
@@ -24,6 +26,8 @@ def nuclei_from_labels(labels: NDArray[Any], image: NDArray[Any] | None, *, well
         (Y, X), the nucleus channel, for the mean intensities; they are NaN where None.
     well, field
         The key of the result.
+    outlines
+        Whether the result has them, too.
     """
     labels = np.asarray(labels)
     if labels.ndim != 2 or (image is not None and image.shape != labels.shape):
@@ -37,17 +41,43 @@ def nuclei_from_labels(labels: NDArray[Any], image: NDArray[Any] | None, *, well
         total = np.bincount(inverse, weights=values.astype(np.float64), minlength=len(names))
         return np.divide(total, area, dtype=np.float64)
 
+    centroids = np.stack([mean(rows), mean(columns)], axis=1)
+    at_border = (rows == 0) | (rows == labels.shape[0] - 1) | (columns == 0) | (columns == labels.shape[1] - 1)
+    touches_border = np.zeros(len(names), dtype=bool)
+    touches_border[inverse[at_border]] = True
     return Nuclei(
         well=well,
         field=field,
-        centroids=np.stack([mean(rows), mean(columns)], axis=1),
+        centroids=centroids,
         area_px=area,
         mean_intensity=np.full(len(names), np.nan) if image is None else mean(image[rows, columns]),
         detector=LABELS,
+        touches_border=touches_border,
+        outlines=_outlines(labels.shape, rows, columns, inverse, centroids, area) if outlines else None,
     )
 
 
-def nuclei_from_points(points: ArrayLike, *, well: str, field: int, shape: Sequence[int] | None = None) -> Nuclei:
+def _outlines(
+    shape: tuple[int, ...],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    inverse: NDArray[np.int64],
+    centroids: NDArray[np.float64],
+    area_px: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    import torch
+
+    from napari_mid.cells.label_map import LabelMap
+    from napari_mid.cells.outlines import traced
+
+    numbered = np.zeros(shape, dtype=np.int32)
+    numbered[rows, columns] = inverse + 1
+    return traced(LabelMap.numbered(torch.from_numpy(numbered), len(area_px)), centroids, area_px)
+
+
+def nuclei_from_points(
+    points: ArrayLike, *, well: str, field: int, shape: Sequence[int] | None = None, diameter_px: float | None = None
+) -> Nuclei:
     """A nucleus at every point; area and brightness are unknown.
 
     Parameters
@@ -58,6 +88,9 @@ def nuclei_from_points(points: ArrayLike, *, well: str, field: int, shape: Seque
         The key of the result.
     shape
         (Y, X) of the field: points outside it are left out as well.
+    diameter_px
+        Of a typical nucleus: with it and `shape`, those within half of it of the border are said to touch it. Without both,
+        ``touches_border`` is None.
 
     Returns
     -------
@@ -77,4 +110,5 @@ def nuclei_from_points(points: ArrayLike, *, well: str, field: int, shape: Seque
         mean_intensity=unknown.copy(),
         detector=POINTS,
         settings={"points_left_out": int((~keep).sum())},
+        touches_border=discs_touch_border(places[keep], diameter_px, shape) if shape is not None and diameter_px else None,
     )

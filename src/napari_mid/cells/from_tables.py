@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_mid.cells._table_rows import Place, Rows, Spots, location_files, read_location_files, read_rows
-from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.nuclei import Nuclei, discs_touch_border
 from napari_mid.errors import NucleiTableError
 from napari_mid.plates.folder import examples
 from napari_mid.plates.plate import Plate
@@ -95,19 +96,16 @@ def nuclei_of_well(path: Path | str, plate: Plate, well: str) -> dict[int, Nucle
 
 
 def inside_image(nuclei: Nuclei, shape: Sequence[int]) -> tuple[Nuclei, int]:
-    """`nuclei` without those outside a field of `shape` (..., Y, X), and how many these were; a table cannot know the images."""
+    """`nuclei` without those outside a field of `shape` (..., Y, X), and how many these were; a table cannot know the images.
+
+    Where it is not known which nuclei touch the border, their area tells it.
+    """
     places = nuclei.centroids
-    keep = (places >= -0.5).all(axis=1) & (places < np.asarray(shape[-2:]) - 0.5).all(axis=1)
+    keep: NDArray[np.bool_] = (places >= -0.5).all(axis=1) & (places < np.asarray(shape[-2:]) - 0.5).all(axis=1)
     outside = int((~keep).sum())
-    if not outside:
-        return nuclei, 0
-    kept = dataclasses.replace(
-        nuclei,
-        centroids=places[keep],
-        area_px=nuclei.area_px[keep],
-        mean_intensity=nuclei.mean_intensity[keep],
-        confidence=None if nuclei.confidence is None else nuclei.confidence[keep],
-    )
+    kept = nuclei.only(keep) if outside else nuclei
+    if kept.touches_border is None and np.isfinite(kept.area_px).all():
+        kept = dataclasses.replace(kept, touches_border=discs_touch_border(kept.centroids, kept.diameter_px, shape))
     return kept, outside
 
 

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     detected = run_with_bar(_loose_steps(options, settings) if plate is None else _plate_steps(plate, options, settings))
     warn(detected.warnings)
     with atomic_path(options.out) as temporary:
-        nuclei_table(detected).to_csv(temporary, index=False, float_format="%.3f")
+        nuclei_table(detected).to_csv(temporary, index=False, float_format="%.8g")
     what = "image" if plate is None else "field"
     n_fields = len(detected.fields)
     print(f"{detected.n_nuclei} nuclei in {n_fields} {what}{'s' if n_fields != 1 else ''}: {options.out}")

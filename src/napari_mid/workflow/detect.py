@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +59,19 @@ class FieldNuclei:
 class DetectedFields:
     """The fields in which nuclei were looked for, and a sentence for each that could not be read.
 
-    `reading` are the columns that say how the plate was read, see `Plate.reading_columns`.
+    `reading` are the columns that say how the plate was read, see `Plate.reading_columns`; `channel` is the name of the channel
+    that was looked in, empty for loose images.
     """
 
     fields: tuple[FieldNuclei, ...]
     warnings: tuple[str, ...] = ()
     reading: Mapping[str, int | str] = dataclass_field(default_factory=dict)
+    channel: str = ""
+
+    @property
+    def intensity_column(self) -> str:
+        """``"Nuclei_Intensity_MeanIntensity_DAPI"``: CellProfiler names the channel at the end, in letters, digits and ``_``."""
+        return "_".join(filter(None, ("Nuclei_Intensity_MeanIntensity", re.sub(r"\W+", "_", self.channel).strip("_"))))
 
     @property
     def n_nuclei(self) -> int:
@@ -172,7 +180,7 @@ def detect_plate_steps(
         reason = warnings[0] if warnings else "its wells have no fields."
         raise ImageReadError(f"No nuclei were looked for in plate {plate.name}: {reason}")
     yield Progress(STEP, n_fields, n_fields)
-    return DetectedFields(tuple(found), tuple(warnings), plate.reading_columns())
+    return DetectedFields(tuple(found), tuple(warnings), plate.reading_columns(), plate.channels[channel].name)
 
 
 def detect_images_steps(
@@ -205,9 +213,14 @@ def detect_images_steps(
 
 
 def nuclei_table(detected: DetectedFields) -> pd.DataFrame:
-    """A row per nucleus, with the columns of the CellProfiler convention; positions in px, 0-based, at pixel centres."""
+    """A row per nucleus, with the columns of the CellProfiler convention.
+
+    Positions are in px, 0-based, at pixel centres; lengths and areas in px. Intensities are those of the files (CellProfiler
+    scales them to 0 to 1); their column ends with the channel's name.
+    """
     import pandas as pd
 
+    nuclei = [field.nuclei for field in detected.fields]
     counts = [len(field.nuclei) for field in detected.fields]
     centroids = np.concatenate([np.empty((0, 2)), *(field.nuclei.centroids for field in detected.fields)])
     return pd.DataFrame(
@@ -218,18 +231,20 @@ def nuclei_table(detected: DetectedFields) -> pd.DataFrame:
             "Image_FileName": np.repeat(np.array([field.file for field in detected.fields], dtype=object), counts),
             "Nuclei_Location_Center_X": centroids[:, 1],
             "Nuclei_Location_Center_Y": centroids[:, 0],
-            "Nuclei_AreaShape_Area": np.concatenate([np.empty(0), *(field.nuclei.area_px for field in detected.fields)]),
+            "Nuclei_AreaShape_Area": np.concatenate([np.empty(0), *(found.area_px for found in nuclei)]),
+            "Nuclei_AreaShape_EquivalentDiameter": np.concatenate([np.empty(0), *(found.diameter_px for found in nuclei)]),
+            detected.intensity_column: np.concatenate([np.empty(0), *(found.mean_intensity for found in nuclei)]),
             **detected.reading,
-            **_confidence(detected),
+            **_where_all_tell("Nuclei_TouchesBorder", [found.touches_border for found in nuclei]),
+            **_where_all_tell("Nuclei_Confidence", [found.confidence for found in nuclei]),
         }
     )
 
 
-def _confidence(detected: DetectedFields) -> dict[str, NDArray[np.float64]]:
-    """A column where the detector says how sure it is."""
-    found = [field.nuclei.confidence for field in detected.fields]
-    known = [confidence for confidence in found if confidence is not None]
-    return {"Nuclei_Confidence": np.concatenate(known)} if known and len(known) == len(found) else {}
+def _where_all_tell(column: str, values: Sequence[NDArray[Any] | None]) -> dict[str, NDArray[Any]]:
+    """A column of what only some detectors and sources tell."""
+    known = [value for value in values if value is not None]
+    return {column: np.concatenate(known)} if known and len(known) == len(values) else {}
 
 
 def nucleus_channel(plate: Plate) -> int:
