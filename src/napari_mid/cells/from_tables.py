@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_mid.cells._table_rows import Place, Rows, Spots, location_files, read_location_files, read_rows
 from napari_mid.cells.nuclei import Nuclei, discs_touch_border
@@ -101,7 +100,7 @@ def inside_image(nuclei: Nuclei, shape: Sequence[int]) -> tuple[Nuclei, int]:
     Where it is not known which nuclei touch the border, their area tells it.
     """
     places = nuclei.centroids
-    keep: NDArray[np.bool_] = (places >= -0.5).all(axis=1) & (places < np.asarray(shape[-2:]) - 0.5).all(axis=1)
+    keep = np.asarray((places >= -0.5).all(axis=1) & (places < np.asarray(shape[-2:]) - 0.5).all(axis=1))
     outside = int((~keep).sum())
     kept = nuclei.only(keep) if outside else nuclei
     if kept.touches_border is None and np.isfinite(kept.area_px).all():
