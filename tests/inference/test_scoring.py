@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from napari_mid.errors import ModelError
 from napari_mid.inference.scoring import call_of, score_bag
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
@@ -85,3 +88,28 @@ def test_a_cell_alone_is_a_set_of_one(small_model: MidModel) -> None:
 )
 def test_call(score: float, low: float, high: float, call: str) -> None:
     assert call_of(score, low, high, 0.5) == call
+
+
+def test_embeddings_that_are_no_numbers_are_refused(small_model: MidModel) -> None:
+    cells = embeddings(5)
+    cells[2, 3] = np.nan
+    with pytest.raises(ModelError, match="1 of 5 cells"):
+        score_bag(small_model, cells, SETTINGS)
+
+
+def test_temperature_divides_the_logits(small_model: MidModel) -> None:
+    cells = embeddings(15)
+    hot = MidModel(dataclasses.replace(small_model.config, temperature=3.0)).eval()
+    hot.load_state_dict(small_model.state_dict())
+    cold, warm = (score_bag(model, cells, SETTINGS).score for model in (small_model, hot))
+    assert np.log(warm / (1 - warm)) == pytest.approx(np.log(cold / (1 - cold)) / 3, abs=1e-4)
+
+
+@pytest.mark.parametrize("n_cells", [40, 120])
+def test_ranks_are_stable_where_the_cells_differ_and_not_where_they_are_the_same(small_model: MidModel, n_cells: int) -> None:
+    many = ScoringSettings(set_size=30, n_sets=60)
+    assert score_bag(small_model, embeddings(n_cells), many).rank_stability > 0.9
+    same = np.repeat(embeddings(1), n_cells, axis=0)
+    noisy = same + 1e-7 * embeddings(n_cells)
+    assert not score_bag(small_model, noisy, many).rank_stability > 0.9
+    assert np.isnan(score_bag(small_model, embeddings(3), many).rank_stability)

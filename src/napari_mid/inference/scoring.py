@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_mid.errors import ModelError
+from napari_mid.inference.lift import lift_of
 from napari_mid.inference.result import NO_CELLS
 from napari_mid.inference.sets import balanced_sets, set_shape
 from napari_mid.inference.settings import ScoringSettings
@@ -37,6 +39,8 @@ class BagScore:
         (S,) probability of the last class in each set.
     attention, lift, lift_se
         (N,) attention averaged over the sets that the cell was in; the same times L; the standard error of the latter.
+    rank_stability
+        Spearman correlation of the lifts of two halves of the sets; NaN for fewer than 4 cells.
     alone
         (N,) probability of the last class for the cell as a set of one.
     """
@@ -49,6 +53,7 @@ class BagScore:
     attention: NDArray[np.float64]
     lift: NDArray[np.float64]
     lift_se: NDArray[np.float64]
+    rank_stability: float
     alone: NDArray[np.float64]
 
 
@@ -62,38 +67,55 @@ def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: Scorin
     variance of N cells is m / (N - m) of that of the subsets of m cells (delete-d jackknife; Shao and Wu, Ann. Stat. 17 (1989)
     1176). For large bags the sets themselves are the subsets, else random halves are read as well.
     Where one set holds all cells, every set is the same and is read once; the spread of the lift comes from the halves, too.
+
+    Raises
+    ------
+    ModelError
+        If an embedding is not of finite numbers.
     """
     n_cells = len(embeddings)
+    check_finite(embeddings)
     n_sets, set_size = set_shape(n_cells, settings)
     rng = np.random.default_rng(settings.seed)
     on_device = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32)).to(model.device)
+    sets = np.arange(n_cells)[None] if set_size == n_cells else balanced_sets(n_cells, n_sets, set_size, rng)
+    probabilities, attention = _read(model, on_device, sets)
     if set_size == n_cells:
-        probabilities, attention = _read(model, on_device, np.arange(n_cells)[None])
         probabilities = np.repeat(probabilities, n_sets, axis=0)
-        lifts = _Moments(n_cells)
-        lifts.add(np.arange(n_cells)[None], set_size * attention)
-    else:
-        sets = balanced_sets(n_cells, n_sets, set_size, rng)
-        probabilities, attention = _read(model, on_device, sets)
-        lifts = _Moments(n_cells)
-        lifts.add(sets, set_size * attention)
     set_scores = probabilities[:, -1]
-    lift_se = lifts.standard_error()
     subset_size, subset_scores = set_size, set_scores
+    halves = half_attention = None
     if set_size > n_cells // 2 and n_cells >= 4:
         subset_size = n_cells // 2
         halves = balanced_sets(n_cells, N_HALVES, subset_size, rng)
         half_probabilities, half_attention = _read(model, on_device, halves)
         subset_scores = half_probabilities[:, -1]
-        if set_size == n_cells:
-            half_lifts = _Moments(n_cells)
-            half_lifts.add(halves, subset_size * half_attention)
-            lift_se = half_lifts.standard_deviation() * math.sqrt(subset_size / (n_cells - subset_size))
+    lift = lift_of(n_cells, sets, attention, halves, half_attention)
     mean = probabilities.mean(axis=0)
     low, high = _interval(float(mean[-1]), subset_scores, subset_size, n_cells)
     alone, _ = _read(model, on_device, np.arange(n_cells)[:, None])
-    lift = lifts.mean()
-    return BagScore(mean, float(mean[-1]), low, high, set_scores, lift / set_size, lift, lift_se, alone[:, -1])
+    return BagScore(
+        probabilities=mean,
+        score=float(mean[-1]),
+        score_low=low,
+        score_high=high,
+        set_scores=set_scores,
+        attention=lift.mean / set_size,
+        lift=lift.mean,
+        lift_se=lift.standard_error,
+        rank_stability=lift.stability,
+        alone=alone[:, -1],
+    )
+
+
+def check_finite(embeddings: NDArray[np.float32]) -> None:
+    """Raise `ModelError` where an embedding (N, D) holds anything but finite numbers."""
+    bad = int((~np.isfinite(embeddings).all(axis=1)).sum())
+    if bad:
+        raise ModelError(
+            f"The embeddings of {bad} of {len(embeddings)} cells are not finite numbers; the model's weights do not suit these "
+            "images, or are damaged. Try precision float32, or another model."
+        )
 
 
 def call_of(score: float, low: float, high: float, threshold: float) -> str:
@@ -122,32 +144,3 @@ def _interval(score: float, subset_scores: NDArray[np.float64], subset_size: int
         return 0.0, 1.0  # too few cells to know anything about their spread
     spread = Z95 * float(subset_scores.std(ddof=1)) * math.sqrt(subset_size / (n_cells - subset_size))
     return max(0.0, score - spread), min(1.0, score + spread)
-
-
-class _Moments:
-    """Mean and spread per cell of values that come set by set."""
-
-    def __init__(self, n_cells: int) -> None:
-        self.count = np.zeros(n_cells)
-        self.sum = np.zeros(n_cells)
-        self.squares = np.zeros(n_cells)
-
-    def add(self, sets: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        np.add.at(self.count, sets, 1)
-        np.add.at(self.sum, sets, values)
-        np.add.at(self.squares, sets, values**2)
-
-    def mean(self) -> NDArray[np.float64]:
-        return self.sum / self.count
-
-    def standard_deviation(self) -> NDArray[np.float64]:
-        """Per cell; NaN for a cell that was in one set only."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            variance = (self.squares - self.sum**2 / self.count) / (self.count - 1)
-        deviation: NDArray[np.float64] = np.sqrt(
-            np.maximum(variance, 0), where=self.count > 1, out=np.full(len(self.count), np.nan)
-        )
-        return deviation
-
-    def standard_error(self) -> NDArray[np.float64]:
-        return self.standard_deviation() / np.sqrt(self.count)
