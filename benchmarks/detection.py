@@ -6,12 +6,15 @@
 
 PATH holds `images/*.png` and `labels/*.tif` of the same names, as the nuclei of the Data Science Bowl 2018 (BBBC038) do. A
 detection counts when its centre lies in a labelled nucleus that no other detection has taken; the counts are pooled over all
-images. The diameter is always estimated from the image. Times are of detection alone, images being in memory.
+images. The diameter is always estimated from the image. Times are of detection alone, images being in memory; every method sees
+every image in turn, so that they share whatever else the machine does. Memory is that of a 2160 x 2160 field in a process of its
+own, above the loaded program and its weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ import imageio.v3 as iio
 import numpy as np
 import tifffile
 import torch
+from _measuring import in_own_process
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.feature import peak_local_max
@@ -32,7 +36,25 @@ from napari_mid.cells.detectors import detect_field, detector_names
 from napari_mid.cells.device import device_label, pick_device
 from napari_mid.cells.settings import DetectionSettings
 
+#: A small image first, so that weights and libraries are loaded.
+LOAD = """
+import numpy as np, torch
+from napari_mid.cells.detectors import detect_field
+from napari_mid.cells.settings import DetectionSettings
+settings = DetectionSettings(detector=arguments[0])
+tile = np.load(arguments[1])
+locate = lambda image: detect_field(image, well="", field=1, settings=settings, device=torch.device("cpu"))
+locate(tile[:64, :64])
+"""
+FIELD = """
+repeats = [-(-2160 // side) for side in tile.shape]
+result = len(locate(np.tile(tile, repeats)[:2160, :2160].astype(np.uint16)))
+"""
+
 Locate = Callable[[NDArray[np.generic]], NDArray[np.float64]]
+
+
+OURS, PLAIN = "napari-mid ", "scikit-image, Otsu + distance transform"
 
 
 @dataclass
@@ -104,6 +126,14 @@ def plain(image: NDArray[np.generic]) -> NDArray[np.float64]:
     return np.array([region.centroid for region in regions if region.area >= 15]).reshape(-1, 2)
 
 
+def memory_mb(name: str, image: NDArray[np.generic]) -> float:
+    """What the detector `name` needs for a field of 2160 x 2160 pixels made of copies of `image`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tile.npy"
+        np.save(path, image)
+        return in_own_process(LOAD, FIELD, name, path).above_start_mb
+
+
 def labelled_images(folder: Path) -> Iterator[tuple[str, NDArray[np.generic], NDArray[np.integer]]]:
     for path in sorted((folder / "images").glob("*.png")):
         image = np.asarray(iio.imread(path))
@@ -122,32 +152,38 @@ def main() -> None:
     parser.add_argument("--worst", type=int, default=0, help="also list so many images with most errors of each method")
     options = parser.parse_args()
     device = pick_device(options.device)
-    methods: dict[str, Locate] = {f"napari-mid {name}": ours(name, device) for name in detector_names()}
-    methods["scikit-image, Otsu + distance transform"] = plain
+    methods: dict[str, Locate] = {f"{OURS}{name}": ours(name, device) for name in detector_names()}
+    methods[PLAIN] = plain
+    for locate in methods.values():
+        locate(np.zeros((64, 64), np.uint8))  # weights and libraries are loaded once
     tallies = {name: Tally() for name in methods}
     per_image: dict[str, list[tuple[int, str]]] = {name: [] for name in methods}
     wanted = set(options.only_names.read_text().split()) if options.only_names else None
+    crowded: tuple[NDArray[np.generic], int] | None = None
     for stem, image, labels in labelled_images(options.data):
         if wanted is not None and stem not in wanted:
             continue
+        if crowded is None or labels.max() > crowded[1]:
+            crowded = image, int(labels.max())
         for name, locate in methods.items():
             found, detections, nuclei = count(tallies[name], locate, image, labels)
             per_image[name].append(
                 (detections + nuclei - 2 * found, f"{stem[:12]} {image.shape}: {found} of {nuclei}, {detections} detections")
             )
     first = next(iter(tallies.values()))
-    if not first.nuclei:
+    if crowded is None or not first.nuclei:
         parser.error(f"there are no labelled images in {options.data}, or none of those named")
     print(
         f"{first.nuclei} nuclei, {first.pixels / 1e6:.1f} Mpx, device {device_label(device)}, {torch.get_num_threads()} threads\n"
     )
-    print(f"| {'method':<40} | F1     | recall | precision | median centre error | Mpx/s |")
-    print(f"|{'-' * 42}|--------|--------|-----------|---------------------|-------|")
+    print(f"| {'method':<40} | F1     | recall | precision | median centre error | Mpx/s | x scikit-image | MB, 2160 px field |")
+    print(f"|{'-' * 42}|--------|--------|-----------|---------------------|-------|----------------|-------------------|")
     for name, tally in tallies.items():
         error = np.median(tally.errors_px) if tally.errors_px else np.nan
-        speed = tally.pixels / 1e6 / tally.seconds
         quality = f"{tally.f1:.4f} | {tally.recall:.4f} | {tally.precision:.4f}   "
-        print(f"| {name:<40} | {quality} | {error:.2f} px{'':<13}| {speed:5.1f} |")
+        speed = f"{tally.pixels / 1e6 / tally.seconds:5.1f} | {tallies[PLAIN].seconds / tally.seconds:14.2f}"
+        memory = f"{memory_mb(name.removeprefix(OURS), crowded[0]):17.0f}" if name.startswith(OURS) else " " * 17
+        print(f"| {name:<40} | {quality} | {error:.2f} px{'':<13}| {speed} | {memory} |")
     for name in methods if options.worst else ():
         print(f"\n{name}")
         for _, line in sorted(per_image[name], reverse=True)[: options.worst]:
