@@ -73,3 +73,38 @@ def test_width_that_the_heads_do_not_divide_is_refused(small_model: MidModel) ->
 def test_unknown_backbone_is_refused(small_model: MidModel) -> None:
     with pytest.raises(ModelError, match="no backbone"):
         MidModel(dataclasses.replace(small_model.config, backbone="resnet_of_dreams"))
+
+
+def test_the_cls_token_starts_small_and_random() -> None:
+    from napari_mid.model.config import ModelChannel, ModelConfig
+
+    torch.manual_seed(0)
+    config = ModelConfig("wide", "task", ("a", "b"), (ModelChannel("DNA", "nucleus"),), backbone="test_resnet", width=4096)
+    token = MidModel(config).cls_token.detach()
+    assert token.shape == (1, 1, 4096)
+    assert float(token.std()) == pytest.approx(0.02, rel=0.05)
+    assert abs(float(token.mean())) < 0.001
+
+
+def test_dropout_and_drop_path_work_in_training_only(small_model: MidModel) -> None:
+    """Each alone makes training passes differ; without both they are the same, in training as in scoring."""
+    slices = torch.rand(1, 6, 2, 32, 32)
+    embeddings = small_model.encode(slices.flatten(0, 1)).detach()[None]
+    for dropout, drop_path, differs in ((0.5, 0.0, True), (0.0, 0.5, True), (0.0, 0.0, False)):
+        model = MidModel(dataclasses.replace(small_model.config, dropout=dropout, drop_path=drop_path))
+        model.load_state_dict(small_model.state_dict())
+        model.train()
+        passes = torch.stack([model.read_sets(embeddings)[0] for _ in range(8)])
+        assert (float(passes.std(dim=0).max()) > 1e-4) == differs
+        model.eval()
+        torch.testing.assert_close(model.read_sets(embeddings)[0], small_model.read_sets(embeddings)[0])
+
+
+@torch.inference_mode()
+def test_attention_maps_hold_the_row_that_is_used(small_model: MidModel) -> None:
+    block = small_model.blocks[-1]
+    tokens = block.norm1(torch.randn(2, 7, 16))
+    maps = block.attn.attention_map(tokens)
+    assert maps.shape == (2, 2, 7, 7)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 7))
+    torch.testing.assert_close(maps[:, :, 0], torch.softmax(block.attn.first_row(tokens)[1], dim=-1))

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mid.errors import ModelError
+from napari_mid.inference.bag import check_embeddings
 from napari_mid.inference.lift import lift_of
 from napari_mid.inference.result import NO_CELLS
-from napari_mid.inference.sets import balanced_sets, set_shape
+from napari_mid.inference.sets import draw_sets
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 
@@ -21,8 +21,6 @@ from napari_mid.model.network import MidModel
 TOKENS_AT_ONCE = 16_384
 #: 97.5 % quantile of the normal distribution, for 95 % intervals.
 Z95 = 1.959964
-#: Random halves of a bag with which the spread of its score is measured where one set holds all its cells.
-N_HALVES = 50
 
 
 @dataclass(frozen=True)
@@ -74,23 +72,20 @@ def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: Scorin
         If an embedding is not of finite numbers.
     """
     n_cells = len(embeddings)
-    check_finite(embeddings)
-    n_sets, set_size = set_shape(n_cells, settings)
-    rng = np.random.default_rng(settings.seed)
+    check_embeddings(model, embeddings)
     on_device = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32)).to(model.device)
-    sets = np.arange(n_cells)[None] if set_size == n_cells else balanced_sets(n_cells, n_sets, set_size, rng)
-    probabilities, attention = _read(model, on_device, sets)
-    if set_size == n_cells:
-        probabilities = np.repeat(probabilities, n_sets, axis=0)
+    drawn = draw_sets(n_cells, settings)
+    probabilities, attention = _read(model, on_device, drawn.sets)
+    if len(drawn.sets) < drawn.n_sets:
+        probabilities = np.repeat(probabilities, drawn.n_sets, axis=0)
     set_scores = probabilities[:, -1]
-    subset_size, subset_scores = set_size, set_scores
-    halves = half_attention = None
-    if set_size > n_cells // 2 and n_cells >= 4:
-        subset_size = n_cells // 2
-        halves = balanced_sets(n_cells, N_HALVES, subset_size, rng)
-        half_probabilities, half_attention = _read(model, on_device, halves)
+    subset_size, subset_scores = drawn.set_size, set_scores
+    half_attention = None
+    if drawn.halves is not None:
+        subset_size = drawn.halves.shape[1]
+        half_probabilities, half_attention = _read(model, on_device, drawn.halves)
         subset_scores = half_probabilities[:, -1]
-    lift = lift_of(n_cells, sets, attention, halves, half_attention)
+    lift = lift_of(n_cells, drawn.sets, attention, drawn.halves, half_attention)
     mean = probabilities.mean(axis=0)
     low, high = _interval(float(mean[-1]), subset_scores, subset_size, n_cells)
     alone, _ = _read(model, on_device, np.arange(n_cells)[:, None])
@@ -100,22 +95,12 @@ def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: Scorin
         score_low=low,
         score_high=high,
         set_scores=set_scores,
-        attention=lift.mean / set_size,
+        attention=lift.mean / drawn.set_size,
         lift=lift.mean,
         lift_se=lift.standard_error,
         rank_stability=lift.stability,
         alone=alone[:, -1],
     )
-
-
-def check_finite(embeddings: NDArray[np.float32]) -> None:
-    """Raise `ModelError` where an embedding (N, D) holds anything but finite numbers."""
-    bad = int((~np.isfinite(embeddings).all(axis=1)).sum())
-    if bad:
-        raise ModelError(
-            f"The embeddings of {bad} of {len(embeddings)} cells are not finite numbers; the model's weights do not suit these "
-            "images, or are damaged. Try precision float32, or another model."
-        )
 
 
 def call_of(score: float, low: float, high: float, threshold: float) -> str:

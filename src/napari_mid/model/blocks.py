@@ -17,7 +17,7 @@ class Attention(nn.Module):
     heads
         Number of heads H.
     dropout
-        After the projection.
+        On the attention map and after the projection.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -31,9 +31,16 @@ class Attention(nn.Module):
         """(B, T, D) -> (B, T, D)."""
         b, t, d = tokens.shape
         q, k, v = self.qkv(tokens).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)  # each (B, H, T, D/H)
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout.p if self.training else 0.0)
         out: Tensor = self.dropout(self.proj(mixed.transpose(1, 2).reshape(b, t, d)))
         return out
+
+    def attention_map(self, tokens: Tensor) -> Tensor:
+        """(B, T, D) -> (B, H, T, T), how every token attends to every token; rows sum to one."""
+        b, t, d = tokens.shape
+        qk_weight = self.qkv.weight[: 2 * d]
+        q, k = nn.functional.linear(tokens, qk_weight).view(b, t, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return torch.softmax(q @ k.transpose(-2, -1) * (d // self.heads) ** -0.5, dim=-1)
 
     def first_row(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """The first token's output (B, D), and the logits (B, H, T) with which it attends to every token."""
@@ -42,7 +49,7 @@ class Attention(nn.Module):
         q = nn.functional.linear(tokens[:, :1], q_weight).view(b, 1, self.heads, -1).transpose(1, 2)  # (B, H, 1, D/H)
         k, v = nn.functional.linear(tokens, kv_weight).view(b, t, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         logits = q @ k.transpose(-2, -1) * (d // self.heads) ** -0.5  # (B, H, 1, T)
-        mixed = logits.softmax(-1) @ v  # (B, H, 1, D/H)
+        mixed = self.dropout(logits.softmax(-1)) @ v  # (B, H, 1, D/H)
         out = self.dropout(self.proj(mixed.transpose(1, 2).reshape(b, d)))
         return out, logits.squeeze(2)
 
