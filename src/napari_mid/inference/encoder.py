@@ -1,0 +1,131 @@
+"""Slices to embeddings as fast as the device allows: folded batch norms, channels last, low precision where no score changes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from napari_mid.errors import SettingsError
+from napari_mid.model.folding import folded, has_fast_bfloat16
+from napari_mid.model.network import MidModel
+
+AUTO = "auto"
+PRECISIONS = (AUTO, "float32", "bfloat16", "float16")
+#: Scores in low precision must be within this of those in float32.
+MOST_DIFFERENT = 0.005
+#: Slices on which that is tried before the first ones are encoded.
+TRIED = 32
+#: Slices that go through the network at once: few fit a CPU's cache, many keep a GPU busy.
+ON_CPU, ON_GPU = 32, 1024
+
+
+class Encoder:
+    """The CNN of a model, made ready for one device.
+
+    Parameters
+    ----------
+    model
+        On `device`, in evaluation mode.
+    device
+        Where to encode.
+    precision
+        One of `PRECISIONS`. ``"auto"`` is bfloat16 where `device` has units for it and scores stay within `MOST_DIFFERENT` of
+        those in float32, else float32.
+    batch_size
+        Slices at once; what suits the device where None.
+
+    Attributes
+    ----------
+    precision
+        The one in use; ``"auto"`` is settled by the first slices.
+    notes
+        A sentence for everything that went otherwise than asked.
+    """
+
+    def __init__(self, model: MidModel, device: torch.device, precision: str = AUTO, batch_size: int | None = None) -> None:
+        if precision not in PRECISIONS:
+            raise SettingsError(f"The precision {precision!r} is not known, expected one of {', '.join(PRECISIONS)}.")
+        if precision == "float16" and device.type == "cpu":
+            raise SettingsError("float16 is for GPUs; on the CPU take auto, float32 or bfloat16.")
+        self.model = model
+        self.device = device
+        self.batch_size = batch_size or (ON_CPU if device.type == "cpu" else ON_GPU)
+        self.notes: list[str] = []
+        self.precision = "float32" if precision == AUTO and not has_fast_bfloat16(device) else precision
+        self._network = self._made(self._dtype)
+
+    @torch.inference_mode()
+    def __call__(self, slices: Tensor) -> Tensor:
+        """Embeddings (M, D) float32 of slices (M, C, S, S) with values from 0 to 1, on the device."""
+        if self.precision == AUTO and len(slices):
+            self._settle(slices[:TRIED])
+        embeddings = slices.new_empty((len(slices), self.model.config.width), dtype=torch.float32)
+        start = 0
+        while start < len(slices):
+            batch = slices[start : start + self.batch_size]
+            try:
+                embeddings[start : start + len(batch)] = self._run(batch)
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                self._halve(len(batch))
+                continue
+            start += len(batch)
+        return embeddings
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        dtype: torch.dtype = torch.float32 if self.precision == AUTO else getattr(torch, self.precision)
+        return dtype
+
+    def _made(self, dtype: torch.dtype) -> nn.Module:
+        return folded(self.model.encoder).to(device=self.device, dtype=dtype).to(memory_format=torch.channels_last)
+
+    def _run(self, slices: Tensor) -> Tensor:
+        found: Tensor = self._network(slices.to(self._dtype).contiguous(memory_format=torch.channels_last))
+        return found
+
+    def _halve(self, failed: int) -> None:
+        """Take half as many slices after the memory did not hold `failed`."""
+        self.batch_size = failed // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.notes.append(f"{self.device} has no memory for {failed} slices at once; encoded {self.batch_size} at a time")
+
+    def _settle(self, slices: Tensor) -> None:
+        """Choose between bfloat16 and float32 on the first slices of the run."""
+        exact, network = self._run(slices), self._network
+        self.precision = "bfloat16"
+        self._network = self._made(torch.bfloat16)
+        difference = most_different(self.model, exact, self._run(slices).float())
+        if not difference <= MOST_DIFFERENT:  # also where it is not a number
+            self.precision, self._network = "float32", network
+            self.notes.append(
+                f"bfloat16 would change scores by up to {difference:.3f}, more than {MOST_DIFFERENT}; encoded in float32"
+            )
+
+
+@torch.inference_mode()
+def most_different(model: MidModel, first: Tensor, second: Tensor) -> float:
+    """The largest difference between scores that rest on two embeddings (M, D) of the same slices: all as one set, and halves."""
+    m = len(first)
+    sets = [slice(None), slice(0, max(1, m // 2)), slice(m // 2, None), slice(0, None, 2)]
+    scores = [
+        torch.stack([torch.softmax(model.read_sets(one[chosen][None])[0].double(), dim=-1)[0] for chosen in sets])
+        for one in (first, second)
+    ]
+    return float((scores[0] - scores[1]).abs().max())
+
+
+def encoder_for(model: MidModel, device: torch.device, precision: str = AUTO, batch_size: int | None = None) -> Encoder:
+    """An `Encoder`, the same one for the same model from a folder, so that it is made and tried once."""
+    if not model.hash:  # a model in training changes
+        return Encoder(model, device, precision, batch_size)
+    return _kept(model, device, precision, batch_size)
+
+
+@lru_cache(maxsize=2)
+def _kept(model: MidModel, device: torch.device, precision: str, batch_size: int | None) -> Encoder:
+    return Encoder(model, device, precision, batch_size)
