@@ -16,7 +16,7 @@ from napari_mid.model.network import MidModel
 
 from . import toy
 
-SETTINGS = ScoringSettings(set_size=20, n_sets=30)
+SETTINGS = ScoringSettings(set_size=20, n_sets=30, precision="float32")
 
 
 def embeddings(n: int, seed: int = 0) -> np.ndarray:
@@ -88,7 +88,9 @@ def test_any_number_of_cells_and_the_same_numbers_again(small_model: MidModel, n
         np.testing.assert_array_equal(first.standard_error, second.standard_error)
         assert n_cells < 50 or (first.standard_error > 0).all()
     if n_cells == 50 and name != "alone":
-        other = relevance_by(name, small_model, cells, ScoringSettings(set_size=20, n_sets=30, seed=1), controls)
+        other = relevance_by(
+            name, small_model, cells, ScoringSettings(set_size=20, n_sets=30, seed=1, precision="float32"), controls
+        )
         assert (other.values != first.values).any()
 
 

@@ -9,7 +9,7 @@ from napari_mid.inference.scoring import call_of, score_bag
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 
-SETTINGS = ScoringSettings(set_size=20, n_sets=30)
+SETTINGS = ScoringSettings(set_size=20, n_sets=30, precision="float32")
 
 
 def embeddings(n: int, seed: int = 0) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_numbers(small_model: MidModel) -> None:
 
 def test_lift_does_not_depend_on_where_a_cell_stands(small_model: MidModel) -> None:
     cells = embeddings(60)
-    many = ScoringSettings(set_size=20, n_sets=600)
+    many = ScoringSettings(set_size=20, n_sets=600, precision="float32")
     order = np.random.default_rng(1).permutation(60)
     straight, shuffled = score_bag(small_model, cells, many), score_bag(small_model, cells[order], many)
     assert np.corrcoef(straight.lift[order], shuffled.lift)[0, 1] > 0.99
@@ -107,7 +107,7 @@ def test_temperature_divides_the_logits(small_model: MidModel) -> None:
 
 @pytest.mark.parametrize("n_cells", [40, 120])
 def test_ranks_are_stable_where_the_cells_differ_and_not_where_they_are_the_same(small_model: MidModel, n_cells: int) -> None:
-    many = ScoringSettings(set_size=30, n_sets=60)
+    many = ScoringSettings(set_size=30, n_sets=60, precision="float32")
     assert score_bag(small_model, embeddings(n_cells), many).rank_stability > 0.9
     same = np.repeat(embeddings(1), n_cells, axis=0)
     noisy = same + 1e-7 * embeddings(n_cells)

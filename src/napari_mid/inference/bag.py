@@ -49,13 +49,20 @@ class Readings:
 class Bag:
     """Reads sets of the cells with `embeddings` (N, D).
 
+    Parameters
+    ----------
+    model, embeddings
+        The model in evaluation mode, and the cells.
+    precision
+        As of `SetReader`. What one cell changes in a set is less than bfloat16 resolves, so measures need float32.
+
     Raises
     ------
     ModelError
         If an embedding is not of finite numbers, or not as long as the model's.
     """
 
-    def __init__(self, model: MidModel, embeddings: NDArray[np.float32]) -> None:
+    def __init__(self, model: MidModel, embeddings: NDArray[np.float32], precision: str = "float32") -> None:
         check_embeddings(model, embeddings)
         self.model = model
         self.n_cells = len(embeddings)
@@ -63,7 +70,7 @@ class Bag:
         with torch.inference_mode():
             on_device = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32)).to(model.device)
             self._on_device = on_device
-            self._reader = SetReader(model, on_device)
+            self._reader = SetReader(model, on_device, precision)
 
     def read(self, sets: NDArray[np.int64]) -> Readings:
         """Read the sets (S, L) of cell numbers, S >= 1 and L >= 1."""

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_mid.errors import SettingsError
+from napari_mid.inference.settings import PRECISIONS
 from napari_mid.model.folding import folded, has_fast_bfloat16
 from napari_mid.model.network import MidModel
 
 AUTO = "auto"
-PRECISIONS = (AUTO, "float32", "bfloat16", "float16")
 #: Scores in low precision must be within this of those in float32.
 MOST_DIFFERENT = 0.005
 #: Slices on which that is tried before the first ones are encoded.

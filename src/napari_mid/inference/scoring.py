@@ -6,19 +6,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from napari_mid.inference.bag import check_embeddings
+from napari_mid.inference.bag import Bag
 from napari_mid.inference.lift import lift_of
 from napari_mid.inference.result import NO_CELLS
 from napari_mid.inference.sets import draw_sets
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 
-#: Tokens that go through the Transformer at once; bounds memory, does not change the result.
-TOKENS_AT_ONCE = 16_384
+#: Sets that are read before an early stop, at least; every cell is in two of them.
+FEWEST_SETS = 10
 #: 97.5 % quantile of the normal distribution, for 95 % intervals.
 Z95 = 1.959964
 
@@ -55,9 +53,17 @@ class BagScore:
     alone: NDArray[np.float64]
 
 
-@torch.inference_mode()
-def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: ScoringSettings) -> BagScore:
+def score_bag(
+    model: MidModel, embeddings: NDArray[np.float32], settings: ScoringSettings, alone: NDArray[np.float64] | None = None
+) -> BagScore:
     """Score the cells with `embeddings` (N, D), N >= 1, as one bag (mid.md, section 4).
+
+    Parameters
+    ----------
+    model, embeddings, settings
+        What is scored, and how.
+    alone
+        (N,) scores of the cells as sets of one, where they are known from before.
 
     Notes
     -----
@@ -72,23 +78,24 @@ def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: Scorin
         If an embedding is not of finite numbers.
     """
     n_cells = len(embeddings)
-    check_embeddings(model, embeddings)
-    on_device = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32)).to(model.device)
+    bag = Bag(model, embeddings, settings.precision)
     drawn = draw_sets(n_cells, settings)
-    probabilities, attention = _read(model, on_device, drawn.sets)
-    if len(drawn.sets) < drawn.n_sets:
+    probabilities, attention = _read(bag, drawn.sets, settings.stop_at_se)
+    sets = drawn.sets[: len(probabilities)]
+    if len(drawn.sets) < drawn.n_sets:  # one set holds all cells: every set is that one
         probabilities = np.repeat(probabilities, drawn.n_sets, axis=0)
     set_scores = probabilities[:, -1]
     subset_size, subset_scores = drawn.set_size, set_scores
     half_attention = None
     if drawn.halves is not None:
         subset_size = drawn.halves.shape[1]
-        half_probabilities, half_attention = _read(model, on_device, drawn.halves)
+        half_probabilities, half_attention = _read(bag, drawn.halves)
         subset_scores = half_probabilities[:, -1]
-    lift = lift_of(n_cells, drawn.sets, attention, drawn.halves, half_attention)
+    lift = lift_of(n_cells, sets, attention, drawn.halves, half_attention)
     mean = probabilities.mean(axis=0)
     low, high = _interval(float(mean[-1]), subset_scores, subset_size, n_cells)
-    alone, _ = _read(model, on_device, np.arange(n_cells)[:, None])
+    if alone is None:
+        alone = bag.read(np.arange(n_cells)[:, None]).probabilities[:, -1]
     return BagScore(
         probabilities=mean,
         score=float(mean[-1]),
@@ -99,7 +106,7 @@ def score_bag(model: MidModel, embeddings: NDArray[np.float32], settings: Scorin
         lift=lift.mean,
         lift_se=lift.standard_error,
         rank_stability=lift.stability,
-        alone=alone[:, -1],
+        alone=alone,
     )
 
 
@@ -112,16 +119,20 @@ def call_of(score: float, low: float, high: float, threshold: float) -> str:
     return "negative" if high < threshold else "no call"
 
 
-def _read(model: MidModel, embeddings: Tensor, sets: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Softmax (S, K) and attention, mean over heads, (S, L) of the `sets` (S, L) of cells."""
-    probabilities, attentions = [], []
-    at_once = max(1, TOKENS_AT_ONCE // (sets.shape[1] + 1))
-    for start in range(0, len(sets), at_once):
-        chosen = torch.from_numpy(sets[start : start + at_once]).to(embeddings.device)
-        logits, attention = model.read_sets(embeddings[chosen])
-        probabilities.append(torch.softmax(logits.double() / model.config.temperature, dim=-1).cpu().numpy())
-        attentions.append(attention.double().mean(dim=1).cpu().numpy())
-    return np.concatenate(probabilities), np.concatenate(attentions)
+def _read(bag: Bag, sets: NDArray[np.int64], stop_at_se: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Softmax (S, K) and attention, mean over heads, (S, L) of the `sets` (S, L), or of the first ones where these are enough."""
+    every = len(sets) if stop_at_se is None else max(FEWEST_SETS, math.ceil(2 * bag.n_cells / sets.shape[1]))
+    probabilities, attentions = np.empty((0, len(bag.model.config.classes))), np.empty((0, sets.shape[1]))
+    while len(probabilities) < len(sets):
+        read = bag.read(sets[len(probabilities) : len(probabilities) + every])
+        probabilities = np.concatenate([probabilities, read.probabilities])
+        attentions = np.concatenate([attentions, read.attention.mean(axis=1)])
+        error = float(probabilities[:, -1].std(ddof=1)) / math.sqrt(len(probabilities)) if len(probabilities) > 1 else math.inf
+        if stop_at_se is not None and error < stop_at_se:
+            break
+        # each cell is in the balanced sets equally often after as many sets as hold them all
+        every = max(1, math.ceil(bag.n_cells / sets.shape[1]))
+    return probabilities, attentions
 
 
 def _interval(score: float, subset_scores: NDArray[np.float64], subset_size: int, n_cells: int) -> tuple[float, float]:

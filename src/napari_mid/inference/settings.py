@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from napari_mid.settings import setting
 
+#: "float16" is for GPUs alone.
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
 
 @dataclass(frozen=True)
 class ScoringSettings:
@@ -15,4 +18,16 @@ class ScoringSettings:
     n_sets: int = setting(50, "fewest random sets of cells that a score is averaged over", low=1)
     uses_per_cell: int = setting(4, "sets that each cell is in, at least, where more cells than one set holds", low=1)
     seed: int = setting(0, "seed of the random sets", low=0)
-    batch_size: int = setting(128, "slices encoded at once", low=1)
+    stop_at_se: float | None = setting(
+        None,
+        "read no more sets once the standard error of the score over the sets is below this; all sets where not given",
+        low=0,
+    )
+    precision: str = setting(
+        "auto",
+        "numbers that the network computes with; auto is bfloat16 where that is faster and changes no score by more than 0.005, "
+        "else float32",
+        choices=PRECISIONS,
+        expert=True,
+    )
+    batch_size: int | None = setting(None, "slices encoded at once; what suits the device where not given", low=1, expert=True)
