@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="plate folder, index file or URL, one image, or a folder of loose images",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file, a row per nucleus")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FOLDER",
+        help="also write a label image of every field into this folder, named after the nucleus channel's file: a TIFF in which "
+        "each nucleus has its own number, for CellProfiler, napari or ImageJ",
+    )
     parser.add_argument("--channel", metavar="NAME", help="channel of the plate to look in; the nucleus channel where not given")
     parser.add_argument("--wells", help="wells to look in: A01,B02 or A-D or A01-B06; all where not given")
     parser.add_argument("--device", default=AUTO, help="auto, cpu, cuda or mps (default: auto)")
@@ -51,6 +58,11 @@ def run(options: argparse.Namespace) -> None:
     what = "image" if plate is None else "field"
     n_fields = len(detected.fields)
     print(f"{detected.n_nuclei} nuclei in {n_fields} {what}{'s' if n_fields != 1 else ''}: {options.out}")
+    if detected.n_twice:
+        print(f"left out: {detected.n_twice} that another field of their well shows, too")
+    if options.masks is not None:
+        print(f"masks: {options.masks}")
+    print(f"warnings: {len(detected.warnings) or 'none'}")
 
 
 def _plate(options: argparse.Namespace) -> Plate | None:
@@ -111,11 +123,18 @@ def _loose_steps(options: argparse.Namespace, settings: DetectionSettings) -> St
     if options.wells:
         raise WellError(f"{options.images} is no plate, so there are no wells to choose from; leave out --wells.")
     paths = [path.absolute() for path in _loose_images(options.images)]
-    return detect_images_steps(paths, settings=settings, device=options.device)
+    return detect_images_steps(paths, settings=settings, device=options.device, masks=options.masks)
 
 
 def _plate_steps(plate: Plate, options: argparse.Namespace, settings: DetectionSettings) -> Steps[DetectedFields]:
     from napari_mid.workflow.detect import detect_plate_steps
 
     channel = plate.channel_index(options.channel) if options.channel else None
-    return detect_plate_steps(plate, plate.select_wells(options.wells), channel=channel, settings=settings, device=options.device)
+    return detect_plate_steps(
+        plate,
+        plate.select_wells(options.wells),
+        channel=channel,
+        settings=settings,
+        device=options.device,
+        masks=options.masks,
+    )

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from napari_mid.cells.detectors import detect_field
 from napari_mid.cells.device import AUTO, pick_device
+from napari_mid.cells.duplicates import duplicates_left_out
+from napari_mid.cells.field_facts import FieldFacts, field_facts
 from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.plausibility import doubts
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import ImageReadError
 from napari_mid.images.fields import load_field_channel
@@ -23,11 +26,11 @@ from napari_mid.plates.field import Plane
 from napari_mid.plates.pixels import read_plane
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
+from napari_mid.workflow.locate import STEP, Look, locate_steps
+from napari_mid.workflow.masks import MaskNames, write_masks
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STEP = "locating nuclei"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class DetectedFields:
     channel: str = ""
 
     @property
+    def n_twice(self) -> int:
+        """Nuclei that were left out because another field of their well shows them, too."""
+        return sum(duplicates_left_out({field.site: field.nuclei}) for field in self.fields)
+
+    @property
     def intensity_column(self) -> str:
         """``"Nuclei_Intensity_MeanIntensity_DAPI"``: CellProfiler names the channel at the end, in letters, digits and ``_``."""
         return "_".join(filter(None, ("Nuclei_Intensity_MeanIntensity", re.sub(r"\W+", "_", self.channel).strip("_"))))
@@ -88,8 +96,10 @@ def detect_well_steps(
     settings: DetectionSettings | None = None,
     device: str = AUTO,
     warnings: list[str] | None = None,
+    outlines: bool = False,
+    masks: bool = False,
 ) -> Steps[dict[int, Nuclei]]:
-    """Locate the nuclei of the fields of `well`.
+    """Locate the nuclei of the fields of `well`; one that several fields show is counted once.
 
     Parameters
     ----------
@@ -104,7 +114,9 @@ def detect_well_steps(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
     warnings
-        A sentence is added for each field that cannot be read.
+        A sentence is added for each field that cannot be read, and for what is odd about the images or the nuclei.
+    outlines, masks
+        Whether the nuclei have them, too.
 
     Returns
     -------
@@ -118,29 +130,25 @@ def detect_well_steps(
     ImageReadError
         If no field can be read.
     """
-    settings = settings or DetectionSettings()
     channel = nucleus_channel(plate) if channel is None else channel
-    place = pick_device(device)
+    look = Look(settings or DetectionSettings(), pick_device(device), outlines, masks)
     opened = plate[well]
-    found: dict[int, Nuclei] = {}
-    unread: list[str] = []
-    for done, (number, field) in enumerate(sorted(opened.fields.items())):
-        yield Progress(STEP, done, len(opened.fields), field.key)
-        if images is not None and number not in images.fields:
-            continue
-        try:
-            image = load_field_channel(field, channel) if images is None else images.pixels(number, [channel])[0]
-        except ImageReadError as error:
-            unread.append(str(error))
-            continue
-        found[number] = detect_field(
-            image, well=opened.name, field=number, settings=settings, pixel_size_um=plate.pixel_size_um, device=place
-        )
-    if unread and not found:
-        raise ImageReadError(f"No field of well {opened.name} of plate {plate.name} can be read: {unread[0]}")
-    if warnings is not None:
-        warnings += unread
-    yield Progress(STEP, len(opened.fields), len(opened.fields), f"{sum(map(len, found.values()))} nuclei")
+
+    def read(number: int) -> NDArray[Any]:
+        if images is None:
+            return load_field_channel(opened.fields[number], channel)
+        image: NDArray[Any] = images.pixels(number, [channel])[0]
+        return image
+
+    found = yield from locate_steps(
+        opened,
+        [number for number in sorted(opened.fields) if images is None or number in images.fields],
+        read,
+        look,
+        pixel_size_um=plate.pixel_size_um,
+        channel=plate.channels[channel].name,
+        warnings=[] if warnings is None else warnings,
+    )
     return found
 
 
@@ -151,8 +159,16 @@ def detect_plate_steps(
     channel: int | None = None,
     settings: DetectionSettings | None = None,
     device: str = AUTO,
+    masks: Path | None = None,
 ) -> Steps[DetectedFields]:
     """Locate the nuclei of several wells; a well of which no field can be read is a warning.
+
+    Parameters
+    ----------
+    plate, wells, channel, settings, device
+        As for `detect_well_steps`.
+    masks
+        A folder that gets a label image of every field, see `write_masks`.
 
     Raises
     ------
@@ -164,18 +180,29 @@ def detect_plate_steps(
     channel = nucleus_channel(plate) if channel is None else channel
     found: list[FieldNuclei] = []
     warnings: list[str] = []
+    files = _files(wells, channel)
+    names = MaskNames(files)
     n_fields, done = sum(len(well.fields) for well in wells), 0
     for well in wells:
         try:
-            steps = detect_well_steps(plate, well.name, channel=channel, settings=settings, device=device, warnings=warnings)
+            steps = detect_well_steps(
+                plate,
+                well.name,
+                channel=channel,
+                settings=settings,
+                device=device,
+                warnings=warnings,
+                masks=masks is not None,
+            )
             nuclei = yield from _within(steps, done, n_fields)
         except ImageReadError as error:
             warnings.append(str(error))
             nuclei = {}
         done += len(well.fields)
         for number, located in nuclei.items():
-            file = well.fields[number].planes_of(channel)[0].name
-            found.append(FieldNuclei(plate.name, well.name, number, file, located))
+            if masks is not None:
+                located = write_masks(located, masks / names[well.name, number])
+            found.append(FieldNuclei(plate.name, well.name, number, files[well.name, number], located))
     if not found:
         reason = warnings[0] if warnings else "its wells have no fields."
         raise ImageReadError(f"No nuclei were looked for in plate {plate.name}: {reason}")
@@ -184,9 +211,11 @@ def detect_plate_steps(
 
 
 def detect_images_steps(
-    paths: Sequence[Path], *, settings: DetectionSettings | None = None, device: str = AUTO
+    paths: Sequence[Path], *, settings: DetectionSettings | None = None, device: str = AUTO, masks: Path | None = None
 ) -> Steps[DetectedFields]:
     """Locate the nuclei of loose images, each a field of its own; one that cannot be read is a warning.
+
+    The folder `masks` gets a label image of each where it is given, see `write_masks`.
 
     Raises
     ------
@@ -196,7 +225,9 @@ def detect_images_steps(
     settings = settings or DetectionSettings()
     place = pick_device(device)
     found: list[FieldNuclei] = []
+    facts: dict[int, FieldFacts] = {}
     warnings: list[str] = []
+    names = MaskNames({("", number): path.name for number, path in enumerate(paths, start=1)})
     for number, path in enumerate(paths, start=1):
         yield Progress(STEP, number - 1, len(paths), path.name)
         try:
@@ -204,10 +235,21 @@ def detect_images_steps(
         except ImageReadError as error:
             warnings.append(str(error))
             continue
-        nuclei = detect_field(image, well="", field=number, settings=settings, device=place)
+        nuclei = detect_field(image, well="", field=number, settings=settings, device=place, masks=masks is not None)
+        if masks is not None:
+            nuclei = write_masks(nuclei, masks / names["", number])
+        facts[number] = field_facts(image)
         found.append(FieldNuclei(path.parent.name, "", number, path.name, nuclei))
     if not found:
         raise ImageReadError(warnings[0] if warnings else "There are no images to look for nuclei in.")
+    warnings += doubts(
+        {field.site: field.nuclei for field in found},
+        facts,
+        names={field.site: field.file for field in found},
+        whole=f"all {len(found)} images" if len(found) > 1 else found[0].file,
+        wanted_px=settings.diameter_px,
+        of_one_well=False,
+    )
     yield Progress(STEP, len(paths), len(paths))
     return DetectedFields(tuple(found), tuple(warnings))
 
@@ -245,6 +287,12 @@ def _where_all_tell(column: str, values: Sequence[NDArray[Any] | None]) -> dict[
     """A column of what only some detectors and sources tell."""
     known = [value for value in values if value is not None]
     return {column: np.concatenate(known)} if known and len(known) == len(values) else {}
+
+
+def _files(wells: Sequence[Well], channel: int) -> dict[tuple[str, int], str]:
+    """The name of the nucleus channel's file by well and field, the first one where it has several focal planes."""
+    planes = {(well.name, number): field.planes_of(channel) for well in wells for number, field in well.fields.items()}
+    return {key: found[0].name for key, found in planes.items() if found}
 
 
 def nucleus_channel(plate: Plate) -> int:

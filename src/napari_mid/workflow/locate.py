@@ -1,0 +1,122 @@
+"""Nuclei of all fields of a well: of one size, each counted once, with a word on what is odd about them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mid.cells.detectors import detect_field
+from napari_mid.cells.diameter import wanted_diameter
+from napari_mid.cells.duplicates import duplicates_left_out, without_duplicates
+from napari_mid.cells.field_facts import FieldFacts, field_facts
+from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.plausibility import doubts
+from napari_mid.cells.settings import DetectionSettings
+from napari_mid.errors import ImageReadError
+from napari_mid.images.layout import well_layout
+from napari_mid.plates.plate import Well
+from napari_mid.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    import torch
+
+STEP = "locating nuclei"
+#: A field in which nuclei were looked for that are by more than this factor larger or smaller than those of the well is looked
+#: through once more.
+SAME_DIAMETER = 1.25
+#: A field with fewer nuclei has no say in how large those of the well are, unless no field has more.
+FEW_NUCLEI = 5
+
+#: Gives the nucleus channel (Y, X) of a field by its number; raises `ImageReadError`.
+Read = Callable[[int], NDArray[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How nuclei are looked for: the settings, where to compute, and what the result is to have beside centres."""
+
+    settings: DetectionSettings
+    device: torch.device
+    outlines: bool = False
+    masks: bool = False
+
+
+def locate_steps(
+    well: Well, numbers: list[int], read: Read, look: Look, *, pixel_size_um: float | None, channel: str, warnings: list[str]
+) -> Steps[dict[int, Nuclei]]:
+    """Locate the nuclei of some fields of `well`.
+
+    Where no diameter is set it is estimated from every field, and those that are far from the middle of the well are looked
+    through once more with that. Nuclei that several fields show are counted once, see `cells.duplicates`.
+
+    Parameters
+    ----------
+    well, numbers
+        Where to look; the fields by number.
+    read
+        Gives the nucleus channel of a field; may be asked twice for the same.
+    look, pixel_size_um
+        How to look.
+    channel
+        Name of the nucleus channel, for messages.
+    warnings
+        A sentence is added for each field that cannot be read, and for whatever is odd about the images or their nuclei.
+
+    Raises
+    ------
+    ImageReadError
+        If no field can be read.
+    """
+    found: dict[int, Nuclei] = {}
+    facts: dict[int, FieldFacts] = {}
+    unread: list[str] = []
+
+    def detect(image: NDArray[Any], number: int, settings: DetectionSettings) -> Nuclei:
+        return detect_field(
+            image,
+            well=well.name,
+            field=number,
+            settings=settings,
+            pixel_size_um=pixel_size_um,
+            device=look.device,
+            outlines=look.outlines,
+            masks=look.masks,
+        )
+
+    for done, number in enumerate(numbers):
+        yield Progress(STEP, done, len(numbers), well.fields[number].key)
+        try:
+            image = read(number)
+        except ImageReadError as error:
+            unread.append(str(error))
+            continue
+        facts[number] = field_facts(image)
+        found[number] = detect(image, number, look.settings)
+    if unread and not found:
+        raise ImageReadError(f"No field of well {well.name} of plate {well.plate} can be read: {unread[0]}")
+    wanted_px = wanted_diameter(look.settings, pixel_size_um)
+    common = _common_diameter(found) if wanted_px is None else None
+    for number, one in found.items() if common is not None else ():
+        if not 1 / SAME_DIAMETER <= one.settings["diameter_px"] / common <= SAME_DIAMETER and not facts[number].is_flat:
+            yield Progress(STEP, len(numbers), len(numbers), f"{well.fields[number].key} once more")
+            found[number] = detect(read(number), number, dataclasses.replace(look.settings, diameter_px=common))
+    found = without_duplicates(found, well_layout(well.fields, {number: facts[number].shape for number in found}))
+    names = {number: well.fields[number].key for number in found}
+    warnings += [*unread, *doubts(found, facts, names=names, whole=well.name, channel=channel, wanted_px=wanted_px)]
+    twice = duplicates_left_out(found)
+    shown = f", {twice} more are shown by two fields" if twice else ""
+    yield Progress(STEP, len(numbers), len(numbers), f"{sum(map(len, found.values()))} nuclei{shown}")
+    return found
+
+
+def _common_diameter(found: dict[int, Nuclei]) -> float | None:
+    """The middle one of the diameters that were estimated from the fields of a well that show nuclei; None where none does."""
+    for least in (FEW_NUCLEI, 1):
+        used = sorted(float(one.settings["diameter_px"]) for one in found.values() if len(one) >= least)
+        if used:
+            return float(np.median(used))
+    return None
