@@ -7,13 +7,15 @@ drops it when the user has moved on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal, SignalGroup
 
+from napari_mid.cells.edits import EditCount
+from napari_mid.cells.kept import KeptNuclei, WellKey, well_key
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange
@@ -39,6 +41,8 @@ class SessionEvents(SignalGroup):
     #: the overview of the plate came, grew, or went
     overview_changed = Signal()
     nuclei_changed = Signal()
+    #: the nuclei are being edited by hand, were edited further, or are not any more
+    editing_changed = Signal()
     #: the current well's result came or went
     result_changed = Signal()
     #: any well's result came or went: the plate map redraws
@@ -119,6 +123,8 @@ class Session:
         self._preview: WellImages | None = None
         self._overview: Mapping[str, Thumbnail] | None = None
         self._nuclei: dict[int, Nuclei] | None = None
+        self._nuclei_warnings: tuple[str, ...] = ()
+        self._editing: EditCount | None = None
         self._results: dict[str, WellResult] = {}
         self._cell: int | None = None
         self._work: Work | None = None
@@ -127,6 +133,8 @@ class Session:
         self._plate_generation = 0
         self._model_generation = 0
         self._nuclei_generation = 0
+        #: nuclei that hold the user's work, whichever well is open
+        self.kept = KeptNuclei()
         self.device = "auto"
         #: what `device` comes to on this machine, for a person; known once a model is loaded
         self.device_label = ""
@@ -205,7 +213,8 @@ class Session:
         if well is not None:
             self.overview = None
         self._images = self._preview = None
-        self._nuclei = None
+        self._nuclei = self.kept.get(well_key(self._plate, well))
+        self._nuclei_warnings = ()
         self._nuclei_generation += 1
         self.events.well_changed.emit()
         self.events.images_changed.emit()
@@ -238,6 +247,21 @@ class Session:
     def nuclei(self) -> Mapping[int, Nuclei] | None:
         """Nuclei of the open well by field, once they are located or taken from a layer."""
         return self._nuclei
+
+    @property
+    def nuclei_warnings(self) -> tuple[str, ...]:
+        """What is odd about the nuclei of the open well, one sentence each."""
+        return self._nuclei_warnings
+
+    @property
+    def editing(self) -> EditCount | None:
+        """What was done so far while the nuclei are edited by hand; None while they are not."""
+        return self._editing
+
+    @editing.setter
+    def editing(self, editing: EditCount | None) -> None:
+        self._editing = editing
+        self.events.editing_changed.emit()
 
     @property
     def result(self) -> WellResult | None:
@@ -317,18 +341,46 @@ class Session:
         self.events.preview_changed.emit()
         return True
 
-    def offer_nuclei(self, key: tuple[object, ...], nuclei: Mapping[int, Nuclei]) -> bool:
-        """Take the nuclei of the open well if `key` is still its `image_key`; its earlier result goes."""
+    def offer_nuclei(self, key: tuple[object, ...], nuclei: Mapping[int, Nuclei], warnings: Iterable[str] = ()) -> bool:
+        """Take the nuclei of the open well if `key` is still its `image_key`; its earlier result goes.
+
+        Edits that they take the place of are kept for `restore_nuclei`.
+        """
         if self._well is None or key != self.image_key(self._well):
             return False
-        self._nuclei = dict(nuclei)
+        if self.kept.put(well_key(self._plate, self._well), nuclei):
+            self.tell(f"The nuclei of {self._well} that you edited were replaced; Restore edits, under Nuclei, brings them back.")
+        self._set_nuclei(nuclei, warnings)
+        return True
+
+    def keep_edited(self, key: WellKey, nuclei: Mapping[int, Nuclei]) -> None:
+        """Take nuclei that were edited further; `key` is the `well_key` when the edit began, perhaps of a well left since."""
+        self.kept.put(key, nuclei, further=True)
+        if key == well_key(self._plate, self._well):
+            self._set_nuclei(nuclei, self._nuclei_warnings)
+        elif key == well_key(self._plate, key.well) and self._results.pop(key.well, None) is not None:
+            self.events.results_changed.emit()
+
+    @property
+    def can_restore(self) -> bool:
+        """Whether edited nuclei of the open well were replaced by others."""
+        return self.kept.replaced(well_key(self._plate, self._well)) is not None
+
+    def restore_nuclei(self) -> None:
+        """Bring back the edited nuclei of the open well that others took the place of."""
+        nuclei = self.kept.restore(well_key(self._plate, self._well))
+        if nuclei is not None:
+            self._set_nuclei(nuclei, ())
+
+    def _set_nuclei(self, nuclei: Mapping[int, Nuclei], warnings: Iterable[str]) -> None:
+        assert self._well is not None
+        self._nuclei, self._nuclei_warnings = dict(nuclei), tuple(warnings)
         self._nuclei_generation += 1
         self.cell = None
         if self._results.pop(self._well, None) is not None:
             self.events.results_changed.emit()
         self.events.nuclei_changed.emit()
         self.events.result_changed.emit()
-        return True
 
     def offer_result(self, key: tuple[object, ...], result: WellResult) -> bool:
         """Take `result` if `key` is still current; a result of another well than the open one is kept for the plate map."""

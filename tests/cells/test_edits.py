@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_mid.cells.edits import BY_HAND, NEW, EditCount, edited_nuclei, edits_of, made_by_hand, placed, source_of
-from napari_mid.cells.kept import KeptNuclei
+from napari_mid.cells.kept import KeptNuclei, WellKey
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.images.layout import WellLayout
 
@@ -131,17 +131,18 @@ def test_whatever_was_done_the_counts_fit_and_every_nucleus_lies_in_its_field(da
 
 def test_kept_nuclei_are_those_of_a_person_and_replaced_edits_come_back() -> None:
     kept, edited = KeptNuclei(), edit(well(), [0], placed(well(), LAYOUT)[0][:1]).nuclei
-    assert not kept.put("A01", well())
-    assert kept.get("A01") is None
-    assert not kept.put("A01", edited)
-    assert kept.get("A01") == edited
-    assert not kept.put("A01", edited, further=True)
-    assert kept.put("A01", well())
-    assert kept.get("A01") is None
-    assert kept.replaced("A01") == edited
-    assert kept.restore("A01") == edited
-    assert kept.get("A01") == edited
-    assert kept.restore("A01") is None
+    key = WellKey("plate", 1, None, "A01")
+    assert not kept.put(key, well())
+    assert kept.get(key) is None
+    assert not kept.put(key, edited)
+    assert kept.get(key) == edited
+    assert not kept.put(key, edited, further=True)
+    assert kept.put(key, well())
+    assert kept.get(key) is None
+    assert kept.replaced(key) == edited
+    assert kept.restore(key) == edited
+    assert kept.get(key) == edited
+    assert kept.restore(key) is None
 
 
 @pytest.mark.parametrize(("count", "text"), [(EditCount(), ""), (EditCount(1200), "+1,200"), (EditCount(0, 2, 1), "−2, 1 moved")])

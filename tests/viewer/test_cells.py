@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_mid.cells.edits import placed
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.layout import WellLayout
 from napari_mid.images.well_images import WellImages
-from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
+from napari_mid.viewer.cells import cell_positions, nearest
 from napari_mid.viewer.thumbnails import cell_slices
 
 LAYOUT = WellLayout({1: (0, 0), 4: (0, 70)}, {1: (60, 60), 4: (60, 60)}, from_stage=False)
@@ -31,7 +32,7 @@ def test_nuclei_of_all_fields_are_placed() -> None:
     def nuclei(field: int, *places: tuple[float, float]) -> Nuclei:
         return Nuclei("A01", field, np.array(places).reshape(-1, 2), np.ones(len(places)), np.ones(len(places)), "test")
 
-    found = nucleus_positions({4: nuclei(4, (1.0, 2.0)), 1: nuclei(1), 9: nuclei(9, (0.0, 0.0))}, LAYOUT)
+    found, _ = placed({4: nuclei(4, (1.0, 2.0)), 1: nuclei(1), 9: nuclei(9, (0.0, 0.0))}, LAYOUT)
     np.testing.assert_array_equal(found, [[1.0, 72.0]])
 
 

@@ -187,18 +187,24 @@ def _none(well: str, field: int, detector: str) -> Nuclei:
 
 
 def _edited(nuclei: Nuclei, keep: NDArray[np.bool_], added: NDArray[np.float64], count: EditCount) -> Nuclei:
-    """The nuclei of a field of which those to `keep` stay, with others at (N, 2) `added`."""
+    """The nuclei of a field of which those to `keep` stay, with others at (N, 2) `added`, of which only the place is known."""
     if not count and keep.all():
         return nuclei
-    changed: dict[str, Any] = {}
-    for name, values in _columns(nuclei).items():
-        unknown = np.full((len(added), *values.shape[1:]), False if values.dtype == bool else np.nan)
-        changed[name] = np.concatenate([values[keep], added if name == "centroids" else unknown.astype(values.dtype)])
     total = EditCount(**nuclei.settings.get(EDITED, {})) + count
-    return dataclasses.replace(nuclei, **changed, settings={**nuclei.settings, EDITED: dataclasses.asdict(total)})
+    kept = nuclei.only(keep, **{EDITED: dataclasses.asdict(total)})
+    longer: dict[str, Any] = {
+        name: np.concatenate([values, _unknown(values, len(added))]) for name, values in _columns(kept).items()
+    }
+    longer["centroids"] = np.concatenate([kept.centroids, added])
+    return dataclasses.replace(kept, **longer)
 
 
 def _columns(nuclei: Nuclei) -> dict[str, NDArray[Any]]:
-    """What is known of each nucleus: every array of `Nuclei` with a row for each."""
-    values = {field.name: getattr(nuclei, field.name) for field in dataclasses.fields(nuclei)}
+    """What is known of each nucleus."""
+    values = {field.name: getattr(nuclei, field.name) for field in dataclasses.fields(nuclei) if field.name != "masks"}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def _unknown(values: NDArray[Any], n: int) -> NDArray[Any]:
+    """`n` rows as those of `values`, of which nothing is known."""
+    return np.full((n, *values.shape[1:]), False if values.dtype == bool else np.nan, dtype=values.dtype)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from napari_mid.cells.edits import EDITED, EditCount
 from napari_mid.inference.result import NO_CELLS, WellResult
 
 RESEARCH_ONLY = "Research use only"
@@ -58,6 +59,8 @@ class Caption:
         Which model, and whether it was trained on simulated cells.
     plate_simulated
         Whether the images were drawn.
+    edits
+        How the nuclei were edited by hand, as `EditCount` says it; empty where they were not.
     region
         What part of the well is shown; empty for all of it.
     reading
@@ -80,6 +83,7 @@ class Caption:
     model_hash: str = ""
     model_simulated: bool = False
     plate_simulated: bool = False
+    edits: str = ""
     region: str = ""
     reading: str = ""
     date: datetime.date = field(default_factory=datetime.date.today)
@@ -103,6 +107,7 @@ class Caption:
             return "not scored"
         score = score_text(self.score, self.score_low, self.score_high, self.call, self.positive_class)
         cells = "" if math.isnan(self.score) else cells_text(self.n_cells)
+        cells += f" (nuclei edited by hand: {self.edits})" if self.edits else ""
         return (f"{words(self.task)}: " if self.task else "") + _joined([score, cells])
 
 
@@ -131,6 +136,7 @@ def caption_of(
         model_hash=result.model_hash,
         model_simulated=result.model_simulated,
         plate_simulated=plate_simulated,
+        edits=str(EditCount(**result.settings.get("detection", {}).get(EDITED, {}))),
         region=region,
         reading=reading,
         date=date or datetime.date.today(),

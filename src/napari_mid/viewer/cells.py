@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_mid.cells.edits import EDITED
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.images.layout import WellLayout
+from napari_mid.inference.result import WellResult
 
 
 def cell_positions(cells: pd.DataFrame, layout: WellLayout) -> NDArray[np.float64]:
@@ -23,10 +23,19 @@ def cell_positions(cells: pd.DataFrame, layout: WellLayout) -> NDArray[np.float6
     return moved
 
 
-def nucleus_positions(nuclei: Mapping[int, Nuclei], layout: WellLayout) -> NDArray[np.float64]:
-    """(N, 2) places (y, x) in pixels of the well of detected nuclei."""
-    placed = [layout.to_well(field, found.centroids) for field, found in sorted(nuclei.items()) if field in layout.origins]
-    return np.concatenate(placed) if placed else np.empty((0, 2))
+def nuclei_of_result(result: WellResult) -> dict[int, Nuclei]:
+    """The nuclei that a well was scored from, by field, as far as its table tells."""
+    source = result.settings.get("detection", {})
+    settings = {name: value for name, value in source.items() if name not in ("source", EDITED)}
+    detector = str(source.get("source", source.get("detector", "given nuclei")))
+    found = {}
+    sites = result.cells["Metadata_Site"].to_numpy(dtype=int)
+    for number in (int(site) for site in np.unique(sites)):
+        rows = result.cells[sites == number]
+        places = rows[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy(dtype=float)
+        areas = rows["Nuclei_AreaShape_Area"].to_numpy(dtype=float)
+        found[number] = Nuclei(result.well, number, places, areas, np.full(len(rows), np.nan), detector, settings)
+    return found
 
 
 def nearest(positions: NDArray[np.float64], point: NDArray[np.float64], reach: float) -> int | None:

@@ -18,8 +18,8 @@ from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most
 from napari_mid.reports.page import save_figure
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions
-from napari_mid.viewer.compat import camera, canvas_size
 from napari_mid.viewer.presenter import Presenter
+from napari_mid.viewer.region import region_in_view
 from napari_mid.viewer.thumbnails import cell_slices
 
 #: Width of exported pictures in pixels, unless the user chooses another.
@@ -83,15 +83,7 @@ def canvas_view(presenter: Presenter, *, whole_well: bool = False) -> AnnotatedV
 
 def visible_region(viewer: Any, layer: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """(top, bottom, left, right) in pixels of `layer` that the canvas shows; all of it where none of it is in view."""
-    view = camera(viewer)
-    high, wide = canvas_size(viewer)
-    pixel = np.asarray(layer.scale, dtype=float)[-2:]
-    centre = np.asarray(view.center, dtype=float)[-2:] / pixel
-    half = np.array([high, wide]) / view.zoom / pixel / 2
-    (top, left), (bottom, right) = np.floor(centre - half), np.ceil(centre + half)
-    top, left = max(0, int(top)), max(0, int(left))
-    bottom, right = min(shape[0], int(bottom)), min(shape[1], int(right))
-    return (top, bottom, left, right) if bottom - top > 1 and right - left > 1 else (0, shape[0], 0, shape[1])
+    return region_in_view(viewer, layer.scale, shape) or (0, shape[0], 0, shape[1])
 
 
 def session_caption(session: Session, plate: Plate, result: WellResult | None, region: str = "") -> Caption:

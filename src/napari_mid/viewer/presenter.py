@@ -9,23 +9,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_mid.cells.edits import placed
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions, nearest, nucleus_positions
+from napari_mid.viewer.cells import cell_positions, nearest
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
+from napari_mid.viewer.nuclei_editor import NucleiEditor
 from napari_mid.viewer.overview import OverviewLayers
+from napari_mid.viewer.preview_layer import PreviewLayer
+from napari_mid.viewer.region import bring_into_view
+from napari_mid.viewer.rings import RING_WIDTH, ring_sizes
+from napari_mid.workflow.detect_region import RegionNuclei
 
 #: What the overview is, on the canvas.
 OVERVIEW_TEXT = "one field of each well: click one to open the well"
 #: Name of the layer of cells once they are scored, and before.
 RELEVANCE, NUCLEI = "relevance", "nuclei"
-#: Widths of the edges of dots, of the selected one and of rings, as parts of their diameter.
-EDGE_WIDTH, SELECTED_WIDTH, RING_WIDTH = 0.04, 0.16, 0.08
+#: What can be done while nuclei are edited, on the canvas.
+EDITING_TEXT = "editing nuclei: a click adds one (Add)\na drag moves one, Delete removes it (Select); Ctrl-Z undoes"
+#: Widths of the edges of dots and of the selected one, as parts of their diameter.
+EDGE_WIDTH, SELECTED_WIDTH = 0.04, 0.16
 #: Dark, so that small dots keep their colour when the whole well is in view.
 EDGE_COLOUR, SELECTED_COLOUR = (0.05, 0.06, 0.08, 1.0), (1.0, 0.82, 0.4, 1.0)
 #: Diameters of dots and rings on the canvas, as parts of those in exported pictures.
@@ -63,6 +71,10 @@ class Presenter:
         self._from_canvas = False
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
+        #: nuclei edited by hand, and those of a preview
+        self.editor = NucleiEditor(viewer, session)
+        self.preview = PreviewLayer(viewer, session)
+        self._hiding, self._was_visible = False, True
         events = session.events
         # first, so that the layers of the well are gone, whose pixels are of another size, when those of the plate come
         events.overview_changed.connect(self._show_overview)
@@ -74,6 +86,7 @@ class Presenter:
         events.nuclei_changed.connect(self._show_cells)
         events.result_changed.connect(self._show_cells)
         events.cell_changed.connect(self._show_cell)
+        events.editing_changed.connect(self._on_editing)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
 
     # -- what is on the canvas, for the export ---------------------------------------------------------------------------------
@@ -150,7 +163,9 @@ class Presenter:
             lines.append(f"every pixel is the same in {', '.join(self._image_layers.blank)}")
         if self.session.preview is not None:
             lines.append("coarse preview, reading the images")
-        if self.session.result is not None and self.session.result.n_cells:
+        if self.session.editing is not None:
+            lines.append(EDITING_TEXT)
+        elif self.session.result is not None and self.session.result.n_cells:
             lines.append("dots: relevance, 1 = even")
         overlay.text = "\n".join(lines)
         overlay.position = "top_left"
@@ -165,7 +180,8 @@ class Presenter:
         if self.points_layer is not None and _same(made_from, self._points_of):
             return
         self._points_of = made_from
-        visible = self._points.visible if self.points_layer is not None else True
+        if not self._hiding:
+            self._was_visible = self._points.visible if self.points_layer is not None else True
         remove(self.viewer, [self._points])
         self._points, self._positions = None, np.empty((0, 2))
         self._show_text()
@@ -178,7 +194,7 @@ class Presenter:
             "units": (unit, unit),
             "axis_labels": ("y", "x"),
             "metadata": {"plate": session.plate.name, "well": session.well},
-            "visible": visible,
+            "visible": self._was_visible and not self._hiding,
         }
         if result is not None and result.n_cells:
             self._diameter = dot_diameter(
@@ -186,13 +202,12 @@ class Presenter:
             )
             self._add_relevance(result.cells, cell_positions(result.cells, layout), common)
         elif nuclei:
-            positions = nucleus_positions(nuclei, layout)
-            areas = np.concatenate([found.area_px for found in nuclei.values()])
+            positions, areas = placed(nuclei, layout)
             self._diameter = dot_diameter(areas, session.plate.pixel_size_um)
             self._points = self.viewer.add_points(
                 positions,
                 name=NUCLEI,
-                size=RING_SIZE * self._diameter,
+                size=ring_sizes(areas, session.plate.pixel_size_um)[0],
                 face_color="transparent",
                 border_color="white",
                 border_width=RING_WIDTH,
@@ -227,6 +242,25 @@ class Presenter:
         self._points.face_colorbar.visible = True
         self._points.selected_data.events.items_changed.connect(self._on_selection)
 
+    def show_preview(self, found: RegionNuclei | None) -> None:
+        """Show the nuclei that were found in a part of the well in place of the cells; None ends it."""
+        self.preview.show(found)
+        self._hide_cells(found is not None or self.session.editing is not None)
+
+    def _on_editing(self) -> None:
+        self._hide_cells(self.session.editing is not None)
+        self._show_text()
+
+    def _hide_cells(self, hidden: bool) -> None:
+        """Hide the layer of cells while other rings are shown; afterwards it is as the user had it."""
+        if hidden == self._hiding:
+            return
+        self._hiding, layer = hidden, self.points_layer
+        if hidden:
+            self._was_visible = layer is None or layer.visible
+        if layer is not None:
+            layer.visible = self._was_visible and not hidden
+
     # -- the selected cell, both ways ------------------------------------------------------------------------------------------
 
     def _show_cell(self) -> None:
@@ -254,6 +288,14 @@ class Presenter:
         pixel = float(layer.scale[-1])
         view.center = (0.0, float(world[-2]), float(world[-1]))
         view.zoom = max(view.zoom, CLOSE_ZOOM / pixel)
+
+    def show_field(self, number: int) -> None:
+        """Move the camera to a field of the open well."""
+        images, plate = self.session.images, self.session.plate
+        if images is None or plate is None or number not in images.layout.origins:
+            return
+        (top, left), (height, width) = images.layout.origins[number], images.layout.shapes[number]
+        bring_into_view(self.viewer, pixel_scale(plate)[0], (top, top + height, left, left + width))
 
     def _select_from_canvas(self, cell: int | None) -> None:
         self._from_canvas = True

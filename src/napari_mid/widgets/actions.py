@@ -16,7 +16,15 @@ from napari_mid.viewer.export import export_gallery, export_screenshot, export_t
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.plate_actions import PlateActions
-from napari_mid.widgets.steps import detection_settings, load_model_steps, run_steps, score_all_steps, table_steps
+from napari_mid.widgets.steps import (
+    Located,
+    detection_settings,
+    load_model_steps,
+    locate_steps,
+    run_steps,
+    score_all_steps,
+    table_steps,
+)
 from napari_mid.widgets.work import Jobs
 
 
@@ -50,21 +58,40 @@ class Actions(PlateActions):
 
     def detect(self) -> None:
         """Locate the nuclei of the open well."""
-        from napari_mid.workflow.detect import detect_well_steps
-
         session = self.session
         plate = self._ready_plate(for_model=False)
         if plate is None or session.well is None:
             return
+        self.finish_edits()
         session.nuclei_table = None
         well, key = session.well, session.image_key(session.well)
-        steps = detect_well_steps(plate, well, images=session.images, settings=detection_settings(session), device=session.device)
-        self.jobs.start("run", f"detecting nuclei in {well}", steps, lambda nuclei: self._take_nuclei(key, nuclei))
+        steps = locate_steps(plate, well, session.images, detection_settings(session), session.device)
+        self.jobs.start("run", f"detecting nuclei in {well}", steps, lambda located: self._take_nuclei(key, located))
 
-    def use_nuclei(self, nuclei: Mapping[int, Nuclei]) -> None:
+    def edit_nuclei(self) -> None:
+        """Let the nuclei of the open well be added, deleted and moved by hand, until `finish_edits`."""
+        if self.session.images is None:
+            self.session.tell("Open a well first, then edit its nuclei.", "warning")
+            return
+        if self.jobs.running("run"):
+            self.session.tell("Wait until the nuclei are located and scored, or press Cancel, then edit them.", "warning")
+            return
+        self.presenter.show_preview(None)
+        self.presenter.editor.start()
+
+    def show_field(self, number: int) -> None:
+        """Bring a field of the open well into view."""
+        self.presenter.show_field(number)
+
+    def finish_edits(self) -> None:
+        """Take the nuclei as they were edited, if they are being edited."""
+        self.presenter.editor.finish()
+
+    def use_nuclei(self, nuclei: Mapping[int, Nuclei], warnings: tuple[str, ...] = ()) -> None:
         """Take the nuclei of the open well from elsewhere: a Labels or Points layer."""
         if self.session.well is not None:
-            self._take_nuclei(self.session.image_key(self.session.well), nuclei)
+            self.finish_edits()
+            self._take_nuclei(self.session.image_key(self.session.well), Located(dict(nuclei), warnings))
 
     def use_table(self, path: Path) -> None:
         """Take the nuclei of this plate from a table of another program, now for the open well and for each one that is run."""
@@ -72,11 +99,12 @@ class Actions(PlateActions):
         if session.plate is None or session.well is None or session.images is None:
             session.tell("Open a well first, then the table of its nuclei.", "warning")
             return
+        self.finish_edits()
         well, key = session.well, session.image_key(session.well)
 
-        def take(nuclei: Mapping[int, Nuclei]) -> None:
+        def take(located: Located) -> None:
             session.nuclei_table = path
-            self._take_nuclei(key, nuclei)
+            self._take_nuclei(key, located)
 
         steps = table_steps(path, session.plate, well, session.images)
         self.jobs.start("run", f"reading {path.name}", steps, take)
@@ -84,16 +112,16 @@ class Actions(PlateActions):
     def use_selected_layer(self) -> None:
         """Take the nuclei of the open well from the layer that is selected in the layer list."""
         try:
-            self.use_nuclei(nuclei_from_layer(self.presenter, self.presenter.viewer.layers.selection.active))
+            self.use_nuclei(*nuclei_from_layer(self.presenter, self.presenter.viewer.layers.selection.active))
         except MidError as error:
             self.session.tell(str(error), "warning")
 
-    def _take_nuclei(self, key: tuple[object, ...], nuclei: Mapping[int, Nuclei]) -> None:
+    def _take_nuclei(self, key: tuple[object, ...], located: Located) -> None:
         session = self.session
-        if session.offer_nuclei(key, nuclei):
-            count = sum(len(found) for found in nuclei.values())
+        if session.offer_nuclei(key, located.nuclei, located.warnings):
+            count = sum(len(found) for found in located.nuclei.values())
             if count == 0:
-                session.tell(f"No nuclei were found in {session.well}; see Detection for its settings.", "warning")
+                session.tell(f"No nuclei were found in {session.well}; see Settings, under Nuclei.", "warning")
 
     def run(self) -> None:
         """Locate the nuclei of the open well, unless they are known, and score it."""
@@ -101,6 +129,7 @@ class Actions(PlateActions):
         plate = self._ready_plate()
         if plate is None or session.well is None or session.model is None:
             return
+        self.finish_edits()
         well, key = session.well, session.image_key(session.well)
         steps = run_steps(session, plate, well)
         expected = session.result_key(well)
@@ -109,7 +138,7 @@ class Actions(PlateActions):
             nonlocal expected
             if isinstance(part, IntensityRange):
                 session.offer_intensity(key[:1], part)
-            elif isinstance(part, Mapping) and session.result_key(well) == expected:
+            elif isinstance(part, Located) and session.result_key(well) == expected:
                 self._take_nuclei(key, part)
                 expected = session.result_key(well)  # our own nuclei do not make our result outdated
 
@@ -126,6 +155,7 @@ class Actions(PlateActions):
         plate = self._ready_plate(for_well=False)
         if plate is None or session.model is None:
             return
+        self.finish_edits()
         wells = [well.name for well in plate.wells.values() if well.has_images and well.name not in session.results]
         if not wells:
             session.tell("Every well with images is scored already.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -69,8 +69,8 @@ def line() -> QWidget:
     return rule
 
 
-def listen(widget: QWidget, slot: Callable[..., None], *signals: Any) -> None:
-    """Call `slot` of `widget` on each of the session's signals for as long as the widget lives in Qt."""
+def listen(widget: QObject, slot: Callable[..., None], *signals: Any) -> None:
+    """Call `slot` on each of the session's signals for as long as `widget` lives in Qt."""
     for signal in signals:
         signal.connect(slot)
 

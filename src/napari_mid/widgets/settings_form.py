@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
 
 from napari_mid.settings import choices_of, value_type
 
@@ -53,6 +53,10 @@ class SettingsForm(QWidget, Generic[S]):
             _set_value(widget, getattr(settings, name))
             widget.blockSignals(False)
 
+    def set_value(self, name: str, value: Any) -> None:
+        """Change one field as the user does."""
+        _set_value(self._widgets[name], value)
+
     def _widget(self, field: dataclasses.Field[Any]) -> QWidget:
         kind, optional = value_type(self._class, field)
         choices = choices_of(field)
@@ -67,9 +71,13 @@ class SettingsForm(QWidget, Generic[S]):
             return box
         spin = QSpinBox() if kind is int else QDoubleSpinBox()
         low, high = field.metadata.get("low"), field.metadata.get("high")
-        spin.setRange(0 if optional else low if low is not None else 0, high if high is not None else 10**6)
+        low = 0 if low is None else low
+        # open is one step below the least number
+        spin.setRange(low - min(1, low) if optional else low, high if high is not None else 10**6)
         if optional:
             spin.setSpecialValueText(OPEN)
+        elif kind is float:
+            spin.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         spin.setKeyboardTracking(False)
         spin.valueChanged.connect(self.changed)
         return spin
@@ -86,7 +94,7 @@ def _value(widget: QWidget) -> Any:
     if isinstance(widget, QCheckBox):
         return widget.isChecked()
     if widget.specialValueText() and widget.value() == widget.minimum():
-        return None
+        return None  # shown as `OPEN`
     return widget.value()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,22 +94,39 @@ def _known_intensity(session: Session, plate: Plate) -> Generator[Progress | Par
     return intensity
 
 
-def table_steps(table: Path, plate: Plate, well: str, images: WellImages) -> Steps[dict[int, Nuclei]]:
+@dataclass(frozen=True)
+class Located:
+    """The nuclei of a well by field, and what is odd about them, one sentence each."""
+
+    nuclei: dict[int, Nuclei]
+    warnings: tuple[str, ...] = ()
+
+
+def locate_steps(plate: Plate, well: str, images: WellImages | None, settings: DetectionSettings, device: str) -> Steps[Located]:
+    """Locate the nuclei of `well`."""
+    from napari_mid.workflow.detect import detect_well_steps
+
+    warnings: list[str] = []
+    nuclei = yield from detect_well_steps(plate, well, images=images, settings=settings, device=device, warnings=warnings)
+    return Located(nuclei, tuple(warnings))
+
+
+def table_steps(table: Path, plate: Plate, well: str, images: WellImages) -> Steps[Located]:
     """Take the nuclei of `well` from `table`; those outside the images are left out."""
     from napari_mid.cells.from_tables import inside_image, nuclei_of_well
 
     yield Progress(f"reading {table.name}", 0, 0)
     found = nuclei_of_well(table, plate, well)
-    return {
-        number: inside_image(nuclei, images.fields[number].shape)[0]
-        for number, nuclei in found.items()
-        if number in images.fields
+    inside = {
+        number: inside_image(nuclei, images.fields[number].shape) for number, nuclei in found.items() if number in images.fields
     }
+    outside = {number: left_out for number, (_, left_out) in inside.items() if left_out}
+    warnings = [f"{table.name}: {count} nuclei of field {number} lie outside its image" for number, count in outside.items()]
+    return Located({number: nuclei for number, (nuclei, _) in inside.items()}, tuple(warnings))
 
 
 def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress | Partial[Any], None, WellResult]:
     """What `Actions.run` does, in order; the session's state is taken when it starts."""
-    from napari_mid.workflow.detect import detect_well_steps
     from napari_mid.workflow.score_well import score_well_steps
 
     images, nuclei, model, device = session.images, session.nuclei, session.model, session.device
@@ -119,10 +137,11 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
         images = yield from load_well(plate[well])
     if nuclei is None:
         if session.nuclei_table is not None:
-            nuclei = yield from table_steps(session.nuclei_table, plate, well, images)
+            located = yield from table_steps(session.nuclei_table, plate, well, images)
         else:
-            nuclei = yield from detect_well_steps(plate, well, images=images, settings=detection, device=device)
-        yield Partial(nuclei)
+            located = yield from locate_steps(plate, well, images, detection, device)
+        yield Partial(located)
+        nuclei = located.nuclei
     return (
         yield from score_well_steps(
             plate, well, model, intensity=intensity, images=images, nuclei=nuclei, detection=detection, device=device
@@ -136,7 +155,9 @@ def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generat
     from napari_mid.workflow.score_well import score_well_steps
 
     model, device, detection, table = session.model, session.device, detection_settings(session), session.nuclei_table
-    nuclei = {session.well: session.nuclei} if session.well is not None else {}
+    nuclei = session.kept.of_plate(plate)
+    if session.well is not None and session.nuclei is not None:
+        nuclei[session.well] = session.nuclei
     assert model is not None
     intensity = yield from _known_intensity(session, plate)
     for done, well in enumerate(wells):

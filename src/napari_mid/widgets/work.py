@@ -19,6 +19,8 @@ from napari_mid.session import Session, Work
 
 T = TypeVar("T")
 
+#: A lane whose progress is not shown: its work comes and goes while the user looks around.
+QUIET_LANE = "preview"
 #: Lanes whose progress is shown before that of the others, the most important first.
 LANES = ("run", "plate", "model", "images", "overview", "intensity")
 
@@ -84,7 +86,7 @@ class Jobs:
         Parameters
         ----------
         lane
-            One of `LANES`; the job that runs in it is cancelled.
+            One of `LANES`, or `QUIET_LANE`; the job that runs in it is cancelled.
         what
             For a person: ``"scoring B03"``.
         partial
