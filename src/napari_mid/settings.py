@@ -64,13 +64,16 @@ def check(settings: Any) -> None:
         low, high, choices = field.metadata.get("low"), field.metadata.get("high"), choices_of(field)
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             raise SettingsError(f"{field.name} is {value}, expected a number from {low} to {high}.")
-        if choices is not None and value not in choices:
-            raise SettingsError(f"{field.name} is {value!r}, expected one of {', '.join(choices)}.")
+        for one in value if isinstance(value, tuple) else (value,):
+            if choices is not None and one not in choices:
+                raise SettingsError(f"{field.name} is {one!r}, expected one of {', '.join(choices)}.")
 
 
 def value_type(settings_class: type[Any], field: dataclasses.Field[Any]) -> tuple[type, bool]:
-    """The plain type of a field and whether None is allowed: ``float | None`` is ``(float, True)``."""
+    """The plain type of a field and whether None is allowed: ``float | None`` is ``(float, True)``, several names are `tuple`."""
     hint = typing.get_type_hints(settings_class)[field.name]
+    if typing.get_origin(hint) is tuple:
+        return tuple, False
     if isinstance(hint, types.UnionType):
         kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
         return kinds[0], True
@@ -82,10 +85,12 @@ def add_options(parser: argparse._ActionsContainer, settings_class: type[Any]) -
     for field in dataclasses.fields(settings_class):
         name = "--" + field.name.replace("_", "-")
         kind, _ = value_type(settings_class, field)
-        default = "" if field.default is None else f" (default: {field.default})"
+        default = "" if field.default is None or field.default == () else f" (default: {field.default})"
         help_text = (field.metadata["help"] + default).replace("%", "%%")
         if kind is bool:
             parser.add_argument(name, action=argparse.BooleanOptionalAction, default=None, help=help_text)
+        elif kind is tuple:
+            parser.add_argument(name, nargs="+", metavar="NAME", default=None, choices=choices_of(field), help=help_text)
         else:
             parser.add_argument(name, type=kind, default=None, choices=choices_of(field), help=help_text)
 
@@ -96,7 +101,7 @@ def from_options(settings_class: type[S], options: argparse.Namespace, **preset:
     for field in dataclasses.fields(settings_class):  # type: ignore[arg-type]
         given = getattr(options, field.name, None)
         if given is not None:
-            values[field.name] = given
+            values[field.name] = tuple(given) if isinstance(given, list) else given
     settings = settings_class(**values)
     check(settings)
     return settings

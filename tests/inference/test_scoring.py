@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_mid.errors import ModelError
-from napari_mid.inference.scoring import call_of, score_bag
+from napari_mid.inference.scoring import score_bag
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 
@@ -75,19 +75,6 @@ def test_a_cell_alone_is_a_set_of_one(small_model: MidModel) -> None:
     cells = embeddings(5)
     bag = score_bag(small_model, cells, SETTINGS)
     assert bag.alone[3] == pytest.approx(score_bag(small_model, cells[3:4], SETTINGS).score, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("score", "low", "high", "call"),
-    [
-        (0.9, 0.8, 0.95, "positive"),
-        (0.1, 0.05, 0.2, "negative"),
-        (0.6, 0.4, 0.7, "no call"),
-        (float("nan"), float("nan"), float("nan"), "no cells"),
-    ],
-)
-def test_call(score: float, low: float, high: float, call: str) -> None:
-    assert call_of(score, low, high, 0.5) == call
 
 
 def test_embeddings_that_are_no_numbers_are_refused(small_model: MidModel) -> None:

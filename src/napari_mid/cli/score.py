@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
 from napari_mid.cli.nuclei_tables import add_nuclei_option, given_nuclei
 from napari_mid.inference.settings import ScoringSettings
+from napari_mid.inference.trust_settings import TrustSettings
 from napari_mid.plates.urls import path_or_url
 from napari_mid.settings import add_options, from_options
 
@@ -24,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_nuclei_option(parser)
     add_plate_options(parser)
     add_options(parser, ScoringSettings)
+    add_options(parser, TrustSettings)
 
 
 def run(options: argparse.Namespace) -> None:
     """Score the wells and write the tables."""
-    settings = from_options(ScoringSettings, options)
+    settings, trust = from_options(ScoringSettings, options), from_options(TrustSettings, options)
     plate = opened_plate(options.plate, options)
     wells = plate.select_wells(options.wells)
     warn(plate.warnings)
@@ -38,7 +40,9 @@ def run(options: argparse.Namespace) -> None:
     from napari_mid.workflow.score_plate import score_plate_steps, wells_table, write_results
 
     model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
-    result = run_with_bar(score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device))
+    result = run_with_bar(
+        score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device, trust=trust)
+    )
     write_results(result, options.out)
     for well in result.results:
         warn([f"{well.well}: {warning}" for warning in well.warnings])

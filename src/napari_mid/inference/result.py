@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_mid.inference.curves import Curves
+from napari_mid.inference.trust import Trust
+
 #: Columns of `WellResult.cells`, in order (interface.md, the CellProfiler convention).
 CELL_COLUMNS = (
     "Metadata_Plate",
@@ -25,6 +28,7 @@ CELL_COLUMNS = (
     "rank",
     "percentile",
     "score_alone",
+    "training_distance",
 )
 
 NO_CELLS = "no cells"
@@ -41,13 +45,14 @@ class WellResult:
     score, score_low, score_high
         Probability of the positive class, averaged over the sets, and its 95 % interval; NaN where there are no cells.
     call
-        ``"positive"``, ``"negative"``, ``"no call"`` where the interval straddles the threshold, or ``"no cells"``.
+        ``"positive"``, ``"negative"``, ``"no call"`` (`napari_mid.inference.calls.call_of` says when), or ``"no cells"``.
     classes
         The model's classes; the last one is the positive one.
     probabilities
         (K,) softmax averaged over the sets.
     cells
-        A row per cell, columns `CELL_COLUMNS`. ``rank`` 1 is the most relevant cell.
+        A row per cell, columns `CELL_COLUMNS`, then those of further measures. ``rank`` 1 is the most relevant cell;
+        ``training_distance`` is NaN where the model does not know its training embeddings.
     embeddings
         (N, D) float32, one row per row of `cells`.
     set_scores
@@ -62,6 +67,12 @@ class WellResult:
         Seconds per step.
     device
         For example ``"cpu"`` or ``"cuda:0 (NVIDIA H200)"``.
+    call_reason
+        Why it is called so, in a sentence.
+    trust
+        How far the score can be trusted.
+    curves
+        Deletion and insertion curves, where they were asked for.
     """
 
     plate: str
@@ -83,6 +94,9 @@ class WellResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     device: str = "cpu"
+    call_reason: str = ""
+    trust: Trust = field(default_factory=Trust)
+    curves: Curves | None = None
 
     @property
     def n_cells(self) -> int:

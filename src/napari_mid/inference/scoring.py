@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from napari_mid.inference.bag import Bag
 from napari_mid.inference.lift import lift_of
-from napari_mid.inference.result import NO_CELLS
 from napari_mid.inference.sets import draw_sets
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
@@ -108,15 +107,6 @@ def score_bag(
         rank_stability=lift.stability,
         alone=alone,
     )
-
-
-def call_of(score: float, low: float, high: float, threshold: float) -> str:
-    """``"positive"``, ``"negative"``, ``"no call"`` where the interval straddles the threshold, or ``"no cells"``."""
-    if math.isnan(score):
-        return NO_CELLS
-    if low >= threshold:
-        return "positive"
-    return "negative" if high < threshold else "no call"
 
 
 def _read(bag: Bag, sets: NDArray[np.int64], stop_at_se: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

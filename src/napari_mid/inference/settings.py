@@ -18,6 +18,7 @@ class ScoringSettings:
     n_sets: int = setting(50, "fewest random sets of cells that a score is averaged over", low=1)
     uses_per_cell: int = setting(4, "sets that each cell is in, at least, where more cells than one set holds", low=1)
     seed: int = setting(0, "seed of the random sets", low=0)
+    fewest_cells: int = setting(12, "a well with fewer cells is not called; 12 is the size of a training set in the paper", low=1)
     stop_at_se: float | None = setting(
         None,
         "read no more sets once the standard error of the score over the sets is below this; all sets where not given",

@@ -41,6 +41,10 @@ class ModelConfig:
     flat_field
         Where the flat-field correction of the training images came from (`napari_mid.plates.field.FLAT_FIELD_SOURCES`), or
         `MIXED` where the plates differed.
+    bit_depth
+        Bits of a pixel of the training images, where known.
+    nucleus_px
+        Median diameter of the training nuclei in pixels, of discs of the same area, where known.
     nucleus_channel
         Name of the channel in which nuclei were detected.
     backbone, width, heads, blocks, mlp_ratio, dropout, drop_path
@@ -67,6 +71,8 @@ class ModelConfig:
     pixel_size_um: float | None = None
     normalisation: str = "plate"
     flat_field: str = "off"
+    bit_depth: int | None = None
+    nucleus_px: float | None = None
     nucleus_channel: str = ""
     backbone: str = "resnet18"
     width: int = 512

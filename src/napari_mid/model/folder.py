@@ -1,4 +1,7 @@
-"""A model is a folder: ``config.json``, ``model.safetensors``, ``card.md``, ``metrics.json``. Never pickle."""
+"""A model is a folder: ``config.json``, ``model.safetensors``, ``card.md``, ``metrics.json``. Never pickle.
+
+``reference.safetensors``, which says what the training embeddings looked like, may be there.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ from napari_mid.errors import ModelError
 from napari_mid.files import atomic_folder, write_json
 from napari_mid.model.config import ModelChannel, ModelConfig
 from napari_mid.model.network import MidModel
+from napari_mid.model.reference import read_reference, write_reference
 
 CONFIG, WEIGHTS, CARD, METRICS = "config.json", "model.safetensors", "card.md", "metrics.json"
+REFERENCE = "reference.safetensors"
 
 
 def check_model_path(path: Path) -> None:
@@ -51,6 +56,8 @@ def save_model(model: MidModel, path: Path, *, card: str, metrics: Mapping[str, 
         (folder / WEIGHTS).write_bytes(save(weights))
         (folder / CARD).write_text(card, encoding="utf-8")
         write_json(folder / METRICS, dict(metrics))
+        if model.reference is not None:
+            write_reference(model.reference, folder / REFERENCE)
     return Path(path)
 
 
@@ -76,6 +83,8 @@ def load_model(path: str | Path) -> MidModel:
     card = folder / CARD
     model.card = card.read_text(encoding="utf-8") if card.is_file() else ""
     model.hash = model_hash(folder)
+    if (folder / REFERENCE).is_file():
+        model.reference = read_reference(folder / REFERENCE, config.width)
     model.path = folder
     return model.eval()
 

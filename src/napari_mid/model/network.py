@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_mid.errors import ModelError
 from napari_mid.model.blocks import Block, attention_over_slices
 from napari_mid.model.config import ModelConfig
+from napari_mid.model.reference import Reference
 
 
 class MidModel(nn.Module):
@@ -29,6 +30,8 @@ class MidModel(nn.Module):
         The model's card, Markdown; empty for a model that was not loaded from a folder.
     hash
         First 12 hex digits of the SHA-256 of its weights and config, or ``""``.
+    reference
+        What its training embeddings looked like, or None where that was not kept.
     path
         The folder it was loaded from, or None.
 
@@ -48,6 +51,7 @@ class MidModel(nn.Module):
         self.card = ""
         self.hash = ""
         self.path: Path | None = None
+        self.reference: Reference | None = None
         self.encoder = timm.create_model(config.backbone, in_chans=len(config.channels), num_classes=config.width)
         self.cls_token = nn.Parameter(0.02 * torch.randn(1, 1, config.width))
         self.blocks = nn.ModuleList(

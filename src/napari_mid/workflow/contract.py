@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_mid.errors import ChannelError
 from napari_mid.model.config import MIXED
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate
 
+#: Factor between the diameters of nuclei here and in training from which a person is warned. Compounds shrink nuclei by less.
+NUCLEUS_TOLERANCE = 1.5
 #: Relative difference of the pixel sizes of plate and model from which a person is warned.
 PIXEL_SIZE_TOLERANCE = 0.1
 
@@ -89,6 +94,41 @@ def slice_size_text(plate: Plate, model: MidModel) -> str:
     """``"96 px (57.6 µm)"``, or pixels alone where the pixel size is unknown."""
     size = model.config.slice_px
     return f"{size} px ({size * plate.pixel_size_um:.1f} µm)" if plate.pixel_size_um else f"{size} px"
+
+
+def nucleus_warning(fitted: PlateFit, model: MidModel, area_px: NDArray[np.float64]) -> list[str]:
+    """A sentence where the nuclei of a well, of `area_px` (N,), are far larger or smaller than those in training.
+
+    They are compared in µm where both pixel sizes are known, else in pixels.
+    """
+    known = area_px[np.isfinite(area_px) & (area_px > 0)]
+    trained = model.config.nucleus_px
+    if trained is None or not len(known):
+        return []
+    here = float(np.median(disc_diameter(known)))
+    unit = "px"
+    if model.config.pixel_size_um and fitted.plate.pixel_size_um:
+        here, trained, unit = here * fitted.plate.pixel_size_um, trained * model.config.pixel_size_um, "µm"
+    if 1 / NUCLEUS_TOLERANCE <= here / trained <= NUCLEUS_TOLERANCE:
+        return []
+    return [
+        f"the typical nucleus is {here:.1f} {unit} wide, those the model was trained on {trained:.1f} {unit}: other cells, "
+        "another magnification, or nuclei located badly"
+    ]
+
+
+def depth_warning(model: MidModel, bits: int) -> list[str]:
+    """A sentence where images have fewer bits a pixel than those in training; the range is fitted to each plate anyway."""
+    trained = model.config.bit_depth
+    if trained is None or bits >= trained:
+        return []
+    return [f"the images have {bits} bits a pixel, those the model was trained on {trained}: dim detail may be lost"]
+
+
+def disc_diameter(area_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Diameter in pixels of discs of the given areas."""
+    diameters: NDArray[np.float64] = 2 * np.sqrt(area_px / np.pi)
+    return diameters
 
 
 def _wanted(model: MidModel) -> list[tuple[str, str]]:

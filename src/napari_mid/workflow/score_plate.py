@@ -21,10 +21,12 @@ from napari_mid.files import atomic_path, write_json
 from napari_mid.images.intensity import estimate_intensity_range
 from napari_mid.inference.result import CELL_COLUMNS, WellResult
 from napari_mid.inference.settings import ScoringSettings
+from napari_mid.inference.trust_settings import TrustSettings
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
 from napari_mid.workflow.contract import fit
+from napari_mid.workflow.relevance import Explainer, curves_table, percentiles_among_controls, trust_columns
 from napari_mid.workflow.score_well import model_detection, score_well_steps
 
 #: `call` of a well whose images cannot be read.
@@ -43,12 +45,15 @@ class PlateResult:
         Well to the sentence that says why it has no result.
     run
         The run record: versions, device, settings, model, seconds per step.
+    trust
+        What was asked for beside the scores.
     """
 
     plate: Plate
     results: tuple[WellResult, ...]
     failed: dict[str, str]
     run: dict[str, Any]
+    trust: TrustSettings = dataclasses.field(default_factory=TrustSettings)
 
 
 def score_plate_steps(
@@ -60,23 +65,28 @@ def score_plate_steps(
     detection: DetectionSettings | None = None,
     nuclei: Mapping[str, Mapping[int, Nuclei]] | None = None,
     device: str = AUTO,
+    trust: TrustSettings | None = None,
 ) -> Steps[PlateResult]:
     """Score `wells`; a well that cannot be read is recorded as failed and the others go on.
+
+    What `trust` asks for is worked out of every well while its embeddings are at hand.
 
     Where `nuclei` are given, by well and field, none are located: a well without any has no cells, and a warning that says so.
 
     Raises
     ------
     MidError
-        If the plate does not fit the model.
+        If the plate does not fit the model, or there is nothing that a measure compares with.
     """
     fit(plate, model)  # says what does not fit before any pixel is read
+    settings = settings or ScoringSettings()
+    explainer = Explainer(wells, model, settings, trust or TrustSettings())
     start = time.perf_counter()
     intensity = yield from estimate_intensity_range(plate)
     seconds = {"intensity": time.perf_counter() - start}
     results: list[WellResult] = []
     failed: dict[str, str] = {}
-    for done, well in enumerate(wells):
+    for done, well in enumerate(explainer.in_order(wells)):
         yield Progress("scoring wells", done, len(wells), well.name)
         steps = score_well_steps(
             plate,
@@ -93,24 +103,29 @@ def score_plate_steps(
                 progress = next(steps)
                 yield Progress("scoring wells", done, len(wells), f"{well.name}, {progress.detail}")
         except StopIteration as stop:
-            result: WellResult = stop.value
+            result: WellResult | None = stop.value
         except MidError as error:
-            failed[well.name] = str(error)
-            continue
-        if nuclei is not None and not nuclei.get(well.name):
+            result, failed[well.name] = None, str(error)
+        if result is not None and nuclei is not None and not nuclei.get(well.name):
             told = f"{_source(nuclei).get('table', 'the table')} has no nuclei in {well.name}"
             result = dataclasses.replace(result, warnings=(told, *result.warnings))
-        # the embeddings of a whole screen would not fit into memory, the tables do not need them; a slice would keep them
-        results.append(dataclasses.replace(result, embeddings=result.embeddings[:0].copy()))
-        for step, spent in result.seconds.items():
+        begun = time.perf_counter()
+        for explained in (yield from explainer.add_steps(well.name, result)):
+            # the embeddings of a whole screen would not fit into memory, the tables do not need them; a slice would keep them
+            results.append(dataclasses.replace(explained, embeddings=explained.embeddings[:0].copy()))
+        seconds["explain"] = seconds.get("explain", 0.0) + time.perf_counter() - begun
+        for step, spent in (result.seconds if result is not None else {}).items():
             seconds[step] = seconds.get(step, 0.0) + spent
+    places = {well.name: place for place, well in enumerate(wells)}
+    results.sort(key=lambda scored: places[scored.well])
     yield Progress("scoring wells", len(wells), len(wells))
     seconds["total"] = time.perf_counter() - start
-    run = run_record(plate, model, settings or ScoringSettings(), detection or model_detection(model), device, seconds)
+    run = run_record(plate, model, settings, detection or model_detection(model), device, seconds)
+    run["settings"]["trust"] = dataclasses.asdict(explainer.wanted)
     run["intensity_range"] = intensity.by_name(plate)
     if nuclei is not None:
         run["settings"]["detection"] = _source(nuclei)
-    return PlateResult(plate, tuple(results), failed, run)
+    return PlateResult(plate, tuple(results), failed, run, explainer.wanted)
 
 
 def _source(nuclei: Mapping[str, Mapping[int, Nuclei]]) -> dict[str, Any]:
@@ -120,11 +135,12 @@ def _source(nuclei: Mapping[str, Mapping[int, Nuclei]]) -> dict[str, Any]:
 
 
 def wells_table(plate_result: PlateResult) -> pd.DataFrame:
-    """A row per well: score with interval, call, number of cells, warnings, and the plate map's columns."""
+    """A row per well: score with interval, call, number of cells, warnings, the plate map's columns, and how far to trust it."""
     plate = plate_result.plate
     rows = []
     by_well = {result.well: result for result in plate_result.results}
     reading = plate.reading_columns()
+    percentiles = percentiles_among_controls(plate_result.results)
     for name in sorted([*by_well, *plate_result.failed], key=list(plate.wells).index):
         result = by_well.get(name)
         row: dict[str, Any] = {"Metadata_Plate": plate.name, "Metadata_Well": name, **reading}
@@ -141,6 +157,8 @@ def wells_table(plate_result: PlateResult) -> pd.DataFrame:
                 "warnings": "; ".join(result.warnings),
             }
         row |= {column: value for column, value in plate.wells[name].condition.items() if column not in row}
+        if result is not None:
+            row |= {"percentile_controls": percentiles[name], **trust_columns(result, plate_result.trust)}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -153,11 +171,14 @@ def cells_table(plate_result: PlateResult) -> pd.DataFrame:
 
 
 def write_results(plate_result: PlateResult, out: Path) -> None:
-    """Write ``wells.csv``, ``cells.parquet`` and ``run.json`` into the folder `out`."""
+    """Write ``wells.csv``, ``cells.parquet`` and ``run.json``, and ``curves.csv`` if asked for, into the folder `out`."""
     with atomic_path(out / "wells.csv") as path:
         wells_table(plate_result).to_csv(path, index=False)
     with atomic_path(out / "cells.parquet") as path:
         cells_table(plate_result).to_parquet(path, index=False)
+    if plate_result.trust.curves is not None:
+        with atomic_path(out / "curves.csv") as path:
+            curves_table(plate_result.results, plate_result.trust.curves).to_csv(path, index=False)
     write_json(out / "run.json", plate_result.run)
 
 

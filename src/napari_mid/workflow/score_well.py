@@ -23,17 +23,14 @@ from napari_mid.errors import ImageReadError, WellError
 from napari_mid.images.fields import load_field
 from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
 from napari_mid.images.well_images import WellImages
-from napari_mid.inference.result import CELL_COLUMNS, NO_CELLS, WellResult
-from napari_mid.inference.scoring import call_of, score_bag
+from napari_mid.inference.result import WellResult
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 from napari_mid.plates.field import Field
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps, finish
 from napari_mid.workflow.contract import PlateFit, fit
-
-#: A score that rests on fewer cells gets a warning.
-FEW_CELLS = 30
+from napari_mid.workflow.well_result import well_result
 
 
 def score_well(
@@ -107,7 +104,8 @@ def score_well_steps(
     clock = _Clock()
     cells = yield from _encode_well(fitted, well, model, intensity, images, nuclei, detection, settings, place, clock)
     yield Progress(f"scoring {well}", 1, 1, f"{len(cells.embeddings)} cells")
-    result = _result(fitted, well, model, cells, settings, clock)
+    with clock.time("score"):
+        result = well_result(fitted, well, model, cells.table, cells.embeddings, settings, cells.warnings)
     names = [plate.channels[channel].name for channel in fitted.channels if intensity.is_flat(channel)]
     flat = tuple(f"channel {name} is equally bright everywhere on the plate, so this score means little" for name in names)
     return dataclasses.replace(
@@ -123,6 +121,7 @@ def score_well_steps(
             "reading": plate.reading.facts(),
             "normalisation": model.config.normalisation,
         },
+        seconds=dict(clock.seconds),
         device=device_label(place),
     )
 
@@ -247,53 +246,4 @@ def _table(plate: str, nuclei: Nuclei | None, size_px: int, shape: tuple[int, ..
             "touches_border": touches_border(centroids, size_px, shape),
         },
         index=pd.RangeIndex(len(centroids)),
-    )
-
-
-def _result(fitted: PlateFit, well: str, model: MidModel, cells: _Cells, settings: ScoringSettings, clock: _Clock) -> WellResult:
-    n_cells = len(cells.embeddings)
-    warnings = [*fitted.warnings, *cells.warnings]
-    table = cells.table
-    if n_cells == 0:
-        warnings.append(f"no nuclei were found in {well}, so it has no score")
-        table = table.reindex(columns=list(CELL_COLUMNS))
-        score = low = high = float("nan")
-        probabilities, set_scores = np.full(len(model.config.classes), np.nan), np.empty(0)
-    else:
-        with clock.time("score"):
-            bag = score_bag(model, cells.embeddings, settings)
-        score, low, high = bag.score, bag.score_low, bag.score_high
-        probabilities, set_scores = bag.probabilities, bag.set_scores
-        # the most relevant cell has rank 1; equal cells keep their order, so that ranks are 1 to N
-        rank = np.empty(n_cells, dtype=np.int64)
-        rank[np.argsort(-bag.lift, kind="stable")] = np.arange(1, n_cells + 1)
-        table = table.assign(
-            attention=bag.attention,
-            relevance=bag.lift,
-            relevance_se=bag.lift_se,
-            rank=rank,
-            percentile=100.0 * (n_cells - rank + 0.5) / n_cells,
-            score_alone=bag.alone,
-        )[list(CELL_COLUMNS)]
-        if n_cells < FEW_CELLS:
-            warnings.append(f"{well} has only {n_cells} cells; its score is uncertain")
-    call = NO_CELLS if n_cells == 0 else call_of(score, low, high, model.config.threshold)
-    return WellResult(
-        plate=fitted.plate.name,
-        well=well,
-        score=score,
-        score_low=low,
-        score_high=high,
-        call=call,
-        classes=model.config.classes,
-        probabilities=probabilities,
-        cells=table,
-        embeddings=cells.embeddings,
-        set_scores=set_scores,
-        warnings=tuple(warnings),
-        model_name=model.config.name,
-        model_hash=model.hash,
-        model_simulated=model.config.simulated,
-        condition=dict(fitted.plate[well].condition),
-        seconds=dict(clock.seconds),
     )

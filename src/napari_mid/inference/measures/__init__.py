@@ -15,15 +15,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.errors import SettingsError
-from napari_mid.inference.bag import Bag, check_embeddings
 from napari_mid.inference.settings import ScoringSettings
-from napari_mid.model.network import MidModel
+
+if TYPE_CHECKING:
+    from napari_mid.inference.bag import Bag
+    from napari_mid.model.network import MidModel
 
 #: The measure that the window shows first and that `WellResult.cells` holds as ``relevance``.
 DEFAULT = "attention"
@@ -105,6 +107,8 @@ def relevance_by(
     ModelError
         If embeddings are not of finite numbers or not as long as the model's.
     """
+    from napari_mid.inference.bag import Bag, check_embeddings
+
     chosen = measure(name)
     if chosen.NEEDS_CONTROLS:
         if controls is None or not len(controls):

@@ -1,0 +1,37 @@
+import math
+
+import pytest
+
+from napari_mid.inference.calls import call_of
+
+
+@pytest.mark.parametrize(
+    ("score", "low", "high", "call", "why"),
+    [
+        (0.9, 0.8, 0.95, "positive", "0.80 to 0.95, lies at or above the threshold 0.50"),
+        (0.6, 0.5, 0.7, "positive", "at or above"),
+        (0.1, 0.05, 0.2, "negative", "below the threshold"),
+        (0.6, 0.4, 0.7, "no call", "holds the threshold 0.50"),
+        (0.4, 0.3, 0.5, "no call", "holds the threshold"),
+        (math.nan, math.nan, math.nan, "no cells", "no nuclei"),
+    ],
+)
+def test_the_interval_decides(score: float, low: float, high: float, call: str, why: str) -> None:
+    called = call_of(score, low, high, 0.5, n_cells=0 if math.isnan(score) else 100)
+    assert called.call == call
+    assert why in called.reason
+
+
+def test_few_cells_and_unlike_cells_are_not_called() -> None:
+    sure = {"score": 0.9, "low": 0.85, "high": 0.95, "threshold": 0.5}
+    assert call_of(**sure, n_cells=12, fewest_cells=12).call == "positive"
+    few = call_of(**sure, n_cells=11, fewest_cells=12)
+    assert (few.call, few.reason) == ("no call", "only 11 cells, and a call needs 12")
+    assert call_of(**sure, n_cells=50, training_distance=1.1, far=1.9).call == "positive"
+    unlike = call_of(**sure, n_cells=50, training_distance=2.4, far=1.9)
+    assert unlike.call == "no call"
+    assert "2.4 times as far" in unlike.reason
+
+
+def test_a_model_that_does_not_know_its_training_cells_still_calls() -> None:
+    assert call_of(0.9, 0.85, 0.95, 0.5, n_cells=50, training_distance=math.nan, far=math.nan).call == "positive"
