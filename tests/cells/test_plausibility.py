@@ -149,6 +149,16 @@ def test_something_bright_in_which_no_nuclei_were_found():
     assert told_of(nuclei_of(0), noise + np.linspace(0, 500, 200)) == []
 
 
+def test_texture_in_which_no_nuclei_were_found():
+    rng = np.random.default_rng(0)
+    image = gaussian_filter(rng.normal(0, 1, (300, 300)), 3) * 300 + rng.normal(100, 5, (300, 300))
+    assert "no nuclei were found although channel DAPI is not empty" in told_of(nuclei_of(0), image)[0]
+    # one empty field of a well is nothing odd
+    other = discs(grid((500, 500)), 10, (500, 500))
+    facts = {1: field_facts(image), 2: field_facts(other)}
+    assert doubts({1: nuclei_of(0), 2: nuclei_of(30)}, facts, names={1: "one", 2: "two"}, whole="B03") == []
+
+
 def test_nuclei_that_can_hardly_be_some():
     image = discs(grid((500, 500)), 10, (500, 500))
     assert told_of(nuclei_of(30), image) == []

@@ -24,6 +24,8 @@ NOT_NUMBERS, SATURATED, FEW_LEVELS = 0.01, 0.02, 20
 #: image, it is something else; and above `SOMETHING_BRIGHT` there is something bright, where it stands out of the noise.
 LEAST_ASYMMETRY, COVER_TO_TELL = 0.2, 0.25
 SOMETHING_BRIGHT, OVER_NOISE = 0.5, 10.0
+#: Where a whole well shows no nuclei, this much texture says that it is not empty.
+TEXTURE = 2.5
 #: Nuclei hardly cover more of a field than this.
 MOST_COVER = 0.7
 #: Part of the image's variance that lies between nuclei and the rest: 0.19 or more in images of nuclei, typically 0.75. Where
@@ -49,8 +51,8 @@ SENTENCES = {
     "flat": "{channel} is equally bright everywhere, so there are no nuclei to find; look at the exposure and the export.",
     "dark things": "{channel} shows no bright things on a dark background, as in bright field or an inverted image, but nuclei "
     "are looked for as bright things; choose the channel of the nuclear stain, or invert the images.",
-    "nothing found": "no nuclei were found although {channel} shows something bright; choose the channel of the nuclear stain, "
-    "or set the diameter of a nucleus or a higher sensitivity.",
+    "nothing found": "no nuclei were found although {channel} is not empty; choose the channel of the nuclear stain, or set the "
+    "diameter of a nucleus or a higher sensitivity.",
     "specks": "the {n} nuclei found are specks, typically {diameter:.1f} px across; {channel} may be noise, debris or no nuclear "
     "stain, or too coarse: choose another channel, or set the diameter of a nucleus.",
     "covered": "the {n} nuclei found cover {cover:.0%} of the image; {channel} may be no nuclear stain, or the background be "
@@ -98,10 +100,15 @@ def doubts(
     def where(numbers: list[int]) -> str:
         return whole if len(numbers) == len(nuclei) > 1 else examples([names[number] for number in numbers])
 
+    none_at_all = not of_one_well or not any(map(len, nuclei.values()))
     kinds: dict[str, list[int]] = {}
     for number, found in nuclei.items():
-        kinds.setdefault(_kind(found, facts[number]), []).append(number)
-    fine = {number: nuclei[number] for number in kinds.get("", []) if len(nuclei[number]) >= FEW_NUCLEI}
+        kinds.setdefault(_kind(found, facts[number], none_at_all), []).append(number)
+    # what was looked for at a wrong size may look like anything
+    sized, fine = (
+        {number: nuclei[number] for kind in some for number in kinds.get(kind, []) if len(nuclei[number]) >= FEW_NUCLEI}
+        for some in (("", "specks", "not alike"), ("",))
+    )
     told = []
     for kind in SENTENCES:
         numbers = kinds.get(kind, [])
@@ -111,7 +118,8 @@ def doubts(
     return [
         *told,
         *_pixels_to_doubt(facts, where, called),
-        *_sizes_to_doubt(fine, where, wanted_px, names if of_one_well else None),
+        *_other_than_set(sized, where, wanted_px),
+        *(_other_fields(fine, names) if of_one_well else ()),
     ]
 
 
@@ -123,8 +131,8 @@ def typical_diameter(found: Nuclei) -> float:
     return float(np.sqrt(4 / np.pi * area[np.searchsorted(np.cumsum(area), area.sum() / 2)]))
 
 
-def _kind(found: Nuclei, facts: FieldFacts) -> str:
-    """The key in `SENTENCES` of what is odd about a field, empty where nothing is."""
+def _kind(found: Nuclei, facts: FieldFacts, none_at_all: bool) -> str:
+    """The key in `SENTENCES` of what is odd about a field, empty where nothing is; `none_at_all` if no other field has nuclei."""
     if facts.is_flat:
         return "no numbers" if facts.not_numbers == 1 else "flat"
     cover = _cover(found, facts)
@@ -133,7 +141,8 @@ def _kind(found: Nuclei, facts: FieldFacts) -> str:
     if stands_out and facts.asymmetry < least and cover < COVER_TO_TELL:
         return "dark things"
     if not len(found):
-        return "nothing found" if stands_out and facts.asymmetry > SOMETHING_BRIGHT else ""
+        not_empty = facts.asymmetry > SOMETHING_BRIGHT or (none_at_all and facts.texture > TEXTURE)
+        return "nothing found" if stands_out and not_empty else ""
     return _kind_of_many(found, facts, cover) if len(found) >= FEW_NUCLEI else ""
 
 
@@ -211,26 +220,24 @@ def _pixels_to_doubt(facts: Mapping[int, FieldFacts], where: Callable[[list[int]
     return told
 
 
-def _sizes_to_doubt(
-    fine: Mapping[int, Nuclei],
-    where: Callable[[list[int]], str],
-    wanted_px: float | None,
-    names: Mapping[int, str] | None,
-) -> list[str]:
-    typical = {number: typical_diameter(found) for number, found in fine.items()}
-    if not typical:
+def _other_than_set(found: Mapping[int, Nuclei], where: Callable[[list[int]], str], wanted_px: float | None) -> list[str]:
+    if wanted_px is None or not found:
         return []
-    told = []
-    middle = float(np.median(list(typical.values())))
-    if wanted_px is not None and not 1 / OTHER_THAN_SET < middle / wanted_px < OTHER_THAN_SET:
-        told.append(
-            f"{where(list(typical))}: nuclei are typically {middle:.0f} px across, {wanted_px:.0f} px were set; correct the "
-            "diameter, or leave it out so that it is estimated."
-        )
-    smallest, largest = min(typical, key=lambda n: (typical[n], n)), max(typical, key=lambda n: (typical[n], n))
-    if names is not None and typical[largest] > OTHER_FIELDS * typical[smallest]:
-        told.append(
-            f"nuclei are typically {typical[smallest]:.0f} px across in {names[smallest]} and {typical[largest]:.0f} px in "
-            f"{names[largest]}; look for fields out of focus and for debris, or set the diameter of a nucleus."
-        )
-    return told
+    middle = float(np.median([typical_diameter(one) for one in found.values()]))
+    if 1 / OTHER_THAN_SET < middle / wanted_px < OTHER_THAN_SET:
+        return []
+    return [
+        f"{where(sorted(found))}: nuclei are typically {middle:.0f} px across, {wanted_px:.0f} px were set; correct the "
+        "diameter, or leave it out so that it is estimated."
+    ]
+
+
+def _other_fields(found: Mapping[int, Nuclei], names: Mapping[int, str]) -> list[str]:
+    sizes = sorted((typical_diameter(one), number) for number, one in found.items())
+    if not sizes or sizes[-1][0] <= OTHER_FIELDS * sizes[0][0]:
+        return []
+    (small, smallest), (large, largest) = sizes[0], sizes[-1]
+    return [
+        f"nuclei are typically {small:.0f} px across in {names[smallest]} and {large:.0f} px in {names[largest]}; look for fields "
+        "out of focus and for debris, or set the diameter of a nucleus."
+    ]

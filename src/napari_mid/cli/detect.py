@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = "napari-mid detect Images/ --nucleus-channel DAPI --wells A01-B06 --out nuclei.csv"
 
+#: So many warnings are shown.
+MOST_WARNINGS = 20
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``detect``."""
@@ -52,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     settings = from_options(DetectionSettings, options)
     plate = _plate(options)
     detected = run_with_bar(_loose_steps(options, settings) if plate is None else _plate_steps(plate, options, settings))
-    warn(detected.warnings)
+    _warn_some(detected.warnings)
     with atomic_path(options.out) as temporary:
         nuclei_table(detected).to_csv(temporary, index=False, float_format="%.8g")
     what = "image" if plate is None else "field"
@@ -63,6 +66,13 @@ def run(options: argparse.Namespace) -> None:
     if options.masks is not None:
         print(f"masks: {options.masks}")
     print(f"warnings: {len(detected.warnings) or 'none'}")
+
+
+def _warn_some(warnings: tuple[str, ...]) -> None:
+    """A wrong channel is odd in every well of a plate: nobody reads hundreds of lines."""
+    warn(warnings[:MOST_WARNINGS])
+    if len(warnings) > MOST_WARNINGS:
+        warn([f"{len(warnings) - MOST_WARNINGS} warnings are not shown; take fewer wells with --wells to see them."])
 
 
 def _plate(options: argparse.Namespace) -> Plate | None:
