@@ -16,7 +16,7 @@ from napari_mid.cells.nucleus_net import NUCLEUS_PX, STRIDE
 #: Edge of a training crop in pixels of the network's image.
 CROP = 160
 #: Diameters of nuclei in training, in parts of the network's own, from ... to.
-SCALES = (0.4, 2.6)
+SCALES = (0.35, 4.0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ def read_labelled(folder: Path, names: list[str]) -> list[Labelled]:
 
 def wanted_diameter(rng: np.random.Generator) -> float:
     """Most samples near the scale at which the network will work, some far from it."""
-    spread = 0.25 if rng.random() < 0.6 else 0.65
-    return NUCLEUS_PX * float(np.clip(np.exp(rng.normal(0, spread)), *SCALES))
+    if rng.random() < 0.55:
+        return NUCLEUS_PX * float(np.exp(rng.normal(0, 0.25)))
+    return NUCLEUS_PX * float(np.exp(rng.uniform(*np.log(SCALES))))
 
 
 def crop_of(
@@ -143,6 +144,9 @@ def sample(images: list[Labelled], weights: NDArray[np.float64], rng: np.random.
 
     if real:
         image, labels = mixed(one(), one(), rng) if rng.random() < 0.2 else one()
+        if rng.random() < 0.2:
+            # nuclei of another plane of thick tissue, out of focus: light without a nucleus
+            image = image + rng.uniform(0.1, 0.6) * ndimage.gaussian_filter(one()[0], diameter * rng.uniform(0.35, 1.0))
     else:
         image, labels = draw(rng, diameter)
         top, left = rng.integers(0, image.shape[0] - CROP + 1, 2)

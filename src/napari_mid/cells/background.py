@@ -73,7 +73,10 @@ def without_bad_pixels(image: torch.Tensor) -> torch.Tensor:
 
 def inside_frame(image: torch.Tensor) -> tuple[slice, slice]:
     """Rows and columns of (Y, X) `image` inside a frame of one dark value, which stitching leaves; all where there is none."""
-    filled = image > image.min()
+    darkest = image.min()
+    if not any(bool((side == darkest).all()) for side in (image[0], image[-1], image[:, 0], image[:, -1])):
+        return slice(None), slice(None)  # as almost always: a frame lies along a side
+    filled = image > darkest
     rows, columns = (torch.nonzero(filled.any(dim=dim)).flatten().tolist() for dim in (1, 0))
     if not rows:
         return slice(None), slice(None)

@@ -52,3 +52,16 @@ def device_label(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether `device` has units for bfloat16, which are several times as fast as those for float32."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    if device.type != "cpu":
+        return False
+    # not public, and absent from some builds: without it, float32 is right everywhere
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(supported is not None and supported())

@@ -13,7 +13,7 @@ from napari_mid.cells.nucleus_net import NUCLEUS_PX, STRIDE
 #: A peak of the centre heat at least this high (0 to 1) is a nucleus.
 LEAST_HEAT = 0.5
 #: A pixel at least this sure (0 to 1) belongs to a nucleus; masks are then as large as those drawn by hand.
-LEAST_NUCLEUS = 0.85
+LEAST_NUCLEUS = 0.8
 #: A pixel that is no surer than this has no weight where the centre of a mask is computed.
 WEIGHTLESS = 0.3
 #: Of two peaks closer than this part of their mean diameter the lower one goes.

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from napari_mid.cells.filters import box_mean, grow, shrink
+from napari_mid.cells.filters import box_mean, grow, quantile, shrink
 from napari_mid.cells.nucleus_net import NUCLEUS_PX
 
 #: Percentiles of the image that the first channel puts at 0 and 1.
@@ -26,12 +26,12 @@ def brightness(image: torch.Tensor) -> tuple[float, float, float]:
     step = max(1, int((image.numel() / SAMPLED_PX) ** 0.5))
     # an odd step against patterns of the camera
     sample = image[:: step | 1, :: step | 1]
-    dark, bright = torch.quantile(sample.flatten(), torch.tensor([DARK, BRIGHT], device=image.device)).tolist()
+    dark, bright = (quantile(sample, fraction) for fraction in (DARK, BRIGHT))
     rows = image[:: step | 1]
     differences = (rows[:, 2:] - 2 * rows[:, 1:-1] + rows[:, :-2]).abs() if image.shape[1] > 2 else image.new_zeros(1)
     # the median of |second difference| of white noise of deviation 1 is 0.6745 times the square root of 6
     noise = float(differences.flatten()[:: max(1, differences.numel() // SAMPLED_PX)].median()) / (0.6745 * 6**0.5)
-    return float(dark), float(bright), noise
+    return dark, bright, noise
 
 
 def normalise(image: torch.Tensor, level: tuple[float, float, float] | None = None) -> torch.Tensor:

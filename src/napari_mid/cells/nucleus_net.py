@@ -23,12 +23,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 NUCLEUS_PX = 14.0
 #: Maps are so much coarser than the image.
 STRIDE = 2
-#: Sides of the image are padded to a multiple of this.
-MULTIPLE = 16
+#: Sides of the image are padded to a multiple of this; 16 would do, but see `learned.STEPS_PER_OCTAVE`.
+MULTIPLE = 32
 #: Names of the maps, in order.
 MAPS = ("heat", "nucleus", "offset_y", "offset_x", "log_diameter")
-#: Channels at a half, a quarter, an eighth and a sixteenth of the resolution.
-WIDTHS = (32, 40, 48, 48)
+#: Channels at a quarter, an eighth and a sixteenth of the resolution.
+WIDTHS = (64, 96, 128)
+#: The network folds squares of so many pixels into channels first, and unfolds its maps at the end: convolutions at full
+#: resolution have few channels and cost the most for what they tell.
+FOLDED = 4
 
 
 class NucleusNet(nn.Module):
@@ -41,16 +44,15 @@ class NucleusNet(nn.Module):
         super().__init__()
         self.widths = tuple(widths)
         first, *deeper = self.widths
-        self.stem = nn.Sequential(nn.PixelUnshuffle(STRIDE), _convolution(2 * STRIDE**2, first), _convolution(first, first))
+        self.stem = nn.Sequential(nn.PixelUnshuffle(FOLDED), _convolution(2 * FOLDED**2, first), _convolution(first, first))
         self.down = nn.ModuleList(
             nn.Sequential(_convolution(before, after, stride=2), _convolution(after, after))
             for before, after in zip(self.widths, deeper, strict=False)
         )
-        self.up = nn.ModuleList(
-            nn.Sequential(_convolution(below + here, here), _convolution(here, here))
-            for here, below in zip(self.widths[:-1], deeper, strict=True)
-        )
-        self.heads = nn.Conv2d(first, len(MAPS), 1)
+        self.across = nn.ModuleList(nn.Conv2d(below, here, 1) for here, below in zip(self.widths[:-1], deeper, strict=True))
+        self.up = nn.ModuleList(nn.Sequential(_convolution(here, here), _convolution(here, here)) for here in self.widths[:-1])
+        unfolded = (FOLDED // STRIDE) ** 2
+        self.heads = nn.Sequential(nn.Conv2d(first, len(MAPS) * unfolded, 1), nn.PixelShuffle(FOLDED // STRIDE))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Compute the maps."""
@@ -58,8 +60,8 @@ class NucleusNet(nn.Module):
         for down in self.down:
             features.append(down(features[-1]))
         found = features.pop()
-        for up, skipped in zip(reversed(self.up), reversed(features), strict=True):
-            found = up(torch.cat([interpolate(found, scale_factor=2.0, mode="nearest"), skipped], dim=1))
+        for across, up, here in zip(reversed(self.across), reversed(self.up), reversed(features), strict=True):
+            found = up(here + interpolate(across(found), scale_factor=2.0, mode="nearest"))
         maps: torch.Tensor = self.heads(found)
         return maps
 
@@ -88,14 +90,3 @@ def nucleus_net(device: torch.device) -> NucleusNet:
 def weights_path() -> Path:
     """Where the weights that come with the package are."""
     return Path(str(files("napari_mid"))) / "data" / "nucleus_detector" / "model.safetensors"
-
-
-def precision(device: torch.device) -> bool:
-    """Whether to compute in bfloat16 on `device`: where it has units for that, which are several times as fast."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    if device.type != "cpu":
-        return False
-    # not public, and absent from some builds: without it, float32 is right everywhere
-    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(supported is not None and supported())

@@ -7,9 +7,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from napari_mid.cells.device import has_fast_bfloat16
 from napari_mid.errors import SettingsError
 from napari_mid.inference.settings import PRECISIONS
-from napari_mid.model.folding import folded, has_fast_bfloat16
+from napari_mid.model.folding import folded
 from napari_mid.model.network import MidModel
 
 AUTO = "auto"

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from napari_mid.cells.device import has_fast_bfloat16
 from napari_mid.inference.encoder import AUTO
 from napari_mid.model.blocks import Block, attention_over_slices
-from napari_mid.model.folding import has_fast_bfloat16
 from napari_mid.model.network import MidModel
 
 #: Tokens that go through the Transformer at once; bounds memory, does not change the result. Few stay in a CPU's cache.
@@ -86,7 +86,7 @@ class SetReader:
             for block in blocks[1:-1]:
                 tokens = block(tokens)
             cls, logits = blocks[-1].first_row(tokens)
-        return self.model.head(cls), attention_over_slices(logits)
+        return self.model.head(cls), attention_over_slices(logits.float())
 
 
 def _finish(block: Block, tokens: Tensor, qkv: Tensor) -> Tensor:

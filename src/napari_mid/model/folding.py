@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from typing import cast
 
-import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -49,14 +48,3 @@ def _after(norm: nn.BatchNorm2d) -> nn.Module:
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
     parent, _, last = name.rpartition(".")
     setattr(network.get_submodule(parent), last, module)
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether `device` has units for bfloat16, which are several times as fast as those for float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    if device.type != "cpu":
-        return False
-    # not public, and absent from some builds: without it, float32 is right everywhere
-    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(supported is not None and supported())

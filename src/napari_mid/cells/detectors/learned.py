@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from napari_mid.cells.background import inside_frame, odd
+from napari_mid.cells.device import has_fast_bfloat16
 from napari_mid.cells.diameter import TYPICAL_DIAMETER_PX, clip_diameter
 from napari_mid.cells.filters import gaussian, shrink, sliding_max
 from napari_mid.cells.label_map import LabelMap
 from napari_mid.cells.nucleus_decode import LEAST_HEAT, Decoded, decode
 from napari_mid.cells.nucleus_maps import normalise
-from napari_mid.cells.nucleus_net import MAPS, MULTIPLE, NUCLEUS_PX, STRIDE, NucleusNet, nucleus_net, precision
+from napari_mid.cells.nucleus_net import MAPS, MULTIPLE, NUCLEUS_PX, STRIDE, NucleusNet, nucleus_net
 from napari_mid.cells.regions import Regions
 from napari_mid.cells.settings import DetectionSettings
 
-#: Diameters are first estimated as if nuclei were so wide: the network tells those from 0.4 to 2.6 times `NUCLEUS_PX`.
+#: Diameters are first estimated as if nuclei were so wide: the network tells those from 0.35 to 4 times `NUCLEUS_PX`.
 FIRST_GUESS_PX = 2 * NUCLEUS_PX
 #: Of a large image so many windows along each side, of this edge in pixels, are enough to estimate the diameter.
 WINDOWS, WINDOW_PX = 2, 512
 #: An image is resized once more where the nuclei differ from what it was resized for by more than this factor.
 SAME_DIAMETER = 1.25
+#: In fewer pixels of the maps no nucleus is seen.
+FEWEST_PIXELS = 4
 #: How often, at most.
 ATTEMPTS = 3
+#: Images are resized by one of so many factors between 1 and 2, and of 2 and 4, and so on: the libraries that compute
+#: convolutions prepare for every new size of an image, which costs as much as a small image itself.
+STEPS_PER_OCTAVE = 6
+#: Small nuclei are seen well enough when they are no larger than this makes them; more would cost memory.
+MOST_ENLARGED = 1.6
 #: A nucleus has at least this part of the contrast of the brighter ones, and of the area of a typical one.
-FAINTEST, SMALLEST = 0.33, 0.12
+FAINTEST, SMALLEST = 0.3, 0.12
 #: Images that are smaller, of one side, than half a nucleus of the smallest size and its surroundings show none.
-SMALLEST_SIDE_PX = 6
+SMALLEST_SIDE_PX = 12
 #: Contrast is against the darkest within so many nuclei around, looked for in an image shrunk by `COARSE`.
 AROUND, COARSE = 3.0, 4
 #: Larger images are read in tiles of this edge, in pixels that the network sees. They overlap by more than the network looks to
@@ -57,23 +66,25 @@ def _located(
     if min(image.shape) < SMALLEST_SIDE_PX or not float(image.max()) > float(image.min()):
         return Regions.none(), diameter_px or TYPICAL_DIAMETER_PX
     if diameter_px is not None:
-        return _found(net, image, diameter_px, settings)[0], diameter_px
-    diameter_px = _guess(net, image, settings)
+        return _nuclei(image, _look(net, image, diameter_px), settings), diameter_px
+    diameter_px = _guess(net, image)
     for attempt in range(ATTEMPTS):
-        regions, seen = _found(net, image, diameter_px, settings)
+        look = _look(net, image, diameter_px)
+        seen = look.typical_diameter_px()
         if attempt == 0 and seen is None:
             seen = NUCLEUS_PX  # what is too small to be seen in a smaller image may be seen in this one
-        if seen is None or 1 / SAME_DIAMETER < seen / diameter_px < SAME_DIAMETER or attempt == ATTEMPTS - 1:
+        if seen is None or 1 / SAME_DIAMETER < seen / diameter_px < SAME_DIAMETER:
             break
         diameter_px = seen
-    return regions, seen or diameter_px
+    regions = _nuclei(image, look, settings)
+    return regions, clip_diameter(regions.typical_diameter_px()) if len(regions) else diameter_px
 
 
-def _guess(net: NucleusNet, image: torch.Tensor, settings: DetectionSettings) -> float:
+def _guess(net: NucleusNet, image: torch.Tensor) -> float:
     """About how wide nuclei are: of a large image from a few windows; of a small one the first pass over it will tell."""
     if image.numel() <= (WINDOWS * WINDOW_PX) ** 2:
         return FIRST_GUESS_PX
-    found = (_found(net, window, FIRST_GUESS_PX, settings)[1] for window in _windows(image))
+    found = (_look(net, window, FIRST_GUESS_PX).typical_diameter_px() for window in _windows(image))
     seen = sorted(diameter for diameter in found if diameter is not None)
     return seen[len(seen) // 2] if seen else FIRST_GUESS_PX
 
@@ -87,20 +98,50 @@ def _windows(image: torch.Tensor) -> list[torch.Tensor]:
     return [image[rows, columns] for rows in sides[0] for columns in sides[1]]
 
 
-def _found(net: NucleusNet, image: torch.Tensor, diameter_px: float, settings: DetectionSettings) -> tuple[Regions, float | None]:
-    """The nuclei of `image` resized for `diameter_px`, in its own pixels, and how wide they are in truth; None without any."""
-    small = _resized(image, NUCLEUS_PX / diameter_px)
-    decoded = decode(_maps(net, normalise(small)), min(0.95, LEAST_HEAT / settings.sensitivity))
+@dataclass(frozen=True)
+class _Look:
+    """What the network says of an image resized for nuclei of one size.
+
+    Parameters
+    ----------
+    small
+        (Y, X), the image as it was resized.
+    maps
+        (5, Y/2, X/2).
+    scale
+        (y, x), pixels of `small` per pixel of the image.
+    """
+
+    small: torch.Tensor
+    maps: torch.Tensor
+    scale: tuple[float, float]
+
+    def typical_diameter_px(self) -> float | None:
+        """The diameter of the nucleus that the middle one of all pixels of nuclei lies in; None where there are none."""
+        sizes = self.maps[4][self.maps[1] > 0]
+        if sizes.numel() < FEWEST_PIXELS:
+            return None
+        return clip_diameter(NUCLEUS_PX * math.exp(float(sizes.median())) / math.sqrt(self.scale[0] * self.scale[1]))
+
+
+def _look(net: NucleusNet, image: torch.Tensor, diameter_px: float) -> _Look:
+    small = _resized(image, _factor(diameter_px))
+    scale = (small.shape[0] / image.shape[0], small.shape[1] / image.shape[1])
+    return _Look(small, _maps(net, normalise(small)), scale)
+
+
+def _nuclei(image: torch.Tensor, look: _Look, settings: DetectionSettings) -> Regions:
+    """The nuclei that were seen, in pixels of `image`."""
+    small, decoded = look.small, decode(look.maps, min(0.95, LEAST_HEAT / settings.sensitivity))
     if not len(decoded.centroids):
-        return Regions.none(), None
-    scale = torch.tensor([new / old for new, old in zip(small.shape, image.shape, strict=True)], dtype=torch.float64)
+        return Regions.none()
+    scale = torch.tensor(look.scale, dtype=torch.float64)
     centroids = (decoded.centroids.cpu() + 0.5) / scale - 0.5
     area = decoded.area_px.cpu() / scale.prod()
     means = _means(small, decoded)
-    label_map = LabelMap.numbered(decoded.labels, len(decoded.centroids), (float(scale[0]) / STRIDE, float(scale[1]) / STRIDE))
+    label_map = LabelMap.numbered(decoded.labels, len(decoded.centroids), (look.scale[0] / STRIDE, look.scale[1] / STRIDE))
     regions = Regions(centroids.numpy(), area.numpy(), means.cpu().numpy(), decoded.confidence.cpu().numpy(), label_map)
-    regions = regions[_likely(small, decoded, means, settings.sensitivity).cpu().numpy()]
-    return regions, clip_diameter(regions.typical_diameter_px()) if len(regions) else None
+    return regions[_likely(small, decoded, means, settings.sensitivity).cpu().numpy()]
 
 
 def _likely(image: torch.Tensor, decoded: Decoded, means: torch.Tensor, sensitivity: float) -> torch.Tensor:
@@ -114,8 +155,14 @@ def _likely(image: torch.Tensor, decoded: Decoded, means: torch.Tensor, sensitiv
     return (contrast >= FAINTEST / sensitivity * bright) & (decoded.area_px >= SMALLEST * large)
 
 
+def _factor(diameter_px: float) -> float:
+    """By how much an image is resized for nuclei of `diameter_px`."""
+    steps = round(STEPS_PER_OCTAVE * math.log2(NUCLEUS_PX / diameter_px))
+    return float(min(2.0 ** (steps / STEPS_PER_OCTAVE), MOST_ENLARGED))
+
+
 def _resized(image: torch.Tensor, factor: float) -> torch.Tensor:
-    size = [max(MULTIPLE, round(edge * factor)) for edge in image.shape]
+    size = [max(MULTIPLE // 2, round(edge * factor)) for edge in image.shape]
     if tuple(size) == tuple(image.shape):
         return image
     return interpolate(image[None, None], size=size, mode="bilinear", antialias=factor < 1, align_corners=False)[0, 0]
@@ -130,7 +177,10 @@ def _maps(net: NucleusNet, images: torch.Tensor) -> torch.Tensor:
         for left, right in _tiles(padded.shape[2]):
             above, before = max(0, top - HALO_PX), max(0, left - HALO_PX)
             tile = padded[:, above : bottom + HALO_PX, before : right + HALO_PX]
-            with torch.inference_mode(), torch.autocast(tile.device.type, dtype=torch.bfloat16, enabled=precision(tile.device)):
+            with (
+                torch.inference_mode(),
+                torch.autocast(tile.device.type, dtype=torch.bfloat16, enabled=has_fast_bfloat16(tile.device)),
+            ):
                 maps = net(tile[None].contiguous(memory_format=torch.channels_last))[0].float()
             rows, columns = (
                 slice((a - b) // STRIDE, (c - b) // STRIDE) for a, b, c in ((top, above, bottom), (left, before, right))
