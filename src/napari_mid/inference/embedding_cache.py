@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.cells.nuclei import Nuclei
 from napari_mid.files import atomic_path
 
 DTYPES = ("float16", "float32")
+EMBEDDINGS = "embeddings"
 #: Part of every key: raise it where the meaning of a file or of an embedding changes.
 VERSION = 1
-#: What of `Nuclei` is kept per nucleus.
-PER_NUCLEUS = ("centroids", "area_px", "mean_intensity", "confidence", "touches_border")
-
-
-@dataclass(frozen=True)
-class EncodedField:
-    """The nuclei of a field and their embeddings (N, D) float32."""
-
-    nuclei: Nuclei
-    embeddings: NDArray[np.float32]
 
 
 class EmbeddingCache:
-    """A folder with a safetensors file per field.
+    """A folder with a safetensors file per well.
 
-    The key of a field is a SHA-256 of all that its embeddings depend on: the pixels, the model, how nuclei are located and slices
+    The key of a well is a SHA-256 of all that its embeddings depend on: the pixels, the model, how nuclei are located and slices
     are cut. A changed image or setting has another key, so that nothing stale is ever read; a damaged file counts as absent.
 
     Parameters
@@ -50,40 +39,40 @@ class EmbeddingCache:
         self.folder = Path(folder)
         self.dtype = dtype
 
-    def key(self, pixels: list[NDArray[Any]], nuclei: Nuclei | None, facts: Mapping[str, Any]) -> str:
-        """The key of a field from its images, its nuclei where they are given, and the settings in `facts` (JSON)."""
+    def key(self, arrays: Iterable[NDArray[Any]], facts: Mapping[str, Any]) -> str:
+        """The key for `arrays` (images, given nuclei), taken one after the other, and the settings in `facts` (JSON)."""
         digest = hashlib.sha256(json.dumps([VERSION, self.dtype, facts], sort_keys=True, default=str).encode())
-        for image in pixels:
-            digest.update(f"{image.shape}{image.dtype.str}".encode())
-            digest.update(np.ascontiguousarray(image).data)
-        if nuclei is not None:
-            digest.update(np.ascontiguousarray(nuclei.centroids).data)
+        for array in arrays:
+            digest.update(f"{array.shape}{array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def get(self, key: str, well: str, field: int) -> EncodedField | None:
-        """What is kept under `key`, as the nuclei of `field` of `well`; None where nothing is."""
+    def rounded(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The embeddings as they come back from the disk, so that the first run gives the scores of the later ones."""
+        return embeddings.astype(self.dtype).astype(np.float32)
+
+    def get(self, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """The arrays, among them ``"embeddings"`` as float32, and the facts kept under `key`; None where nothing is."""
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(self._path(key), framework="np") as file:
-                facts = json.loads(file.metadata()["facts"])
+                facts: dict[str, Any] = json.loads(file.metadata()["facts"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
-            embeddings = arrays.pop("embeddings").astype(np.float32)
-            nuclei = Nuclei(well=well, field=field, detector=facts["detector"], settings=facts["settings"], **arrays)
+            arrays[EMBEDDINGS] = arrays[EMBEDDINGS].astype(np.float32)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             return None
-        return EncodedField(nuclei, embeddings) if len(embeddings) == len(nuclei) else None
+        whole = all(len(array) == len(arrays[EMBEDDINGS]) for array in arrays.values())
+        return (arrays, facts) if whole else None
 
-    def put(self, key: str, encoded: EncodedField) -> None:
-        """Keep `encoded` under `key`."""
+    def put(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Keep `arrays`, all with a row per cell, and `facts` (JSON) under `key`."""
         from safetensors.numpy import save
 
-        nuclei = encoded.nuclei
-        arrays = {name: np.ascontiguousarray(value) for name in PER_NUCLEUS if (value := getattr(nuclei, name)) is not None}
-        arrays["embeddings"] = np.ascontiguousarray(encoded.embeddings.astype(self.dtype))
-        facts = json.dumps({"detector": nuclei.detector, "settings": dict(nuclei.settings)}, default=str)
+        kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        kept[EMBEDDINGS] = kept[EMBEDDINGS].astype(self.dtype)
         with atomic_path(self._path(key)) as path:
-            path.write_bytes(save(arrays, metadata={"facts": facts}))
+            path.write_bytes(save(kept, metadata={"facts": json.dumps(facts, default=str)}))
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"

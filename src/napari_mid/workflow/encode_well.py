@@ -1,0 +1,263 @@
+"""From a well's files to its cells: a table row and an embedding each, every slice encoded once."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from napari_mid.cells.from_tables import inside_image
+from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.settings import DetectionSettings
+from napari_mid.cells.slices import slice_batches, touches_border
+from napari_mid.errors import ImageReadError
+from napari_mid.images.intensity import IntensityRange
+from napari_mid.images.well_images import WellImages
+from napari_mid.inference.embedding_cache import EMBEDDINGS, EmbeddingCache
+from napari_mid.inference.encoder import encoder_for
+from napari_mid.inference.settings import ScoringSettings
+from napari_mid.model.network import MidModel
+from napari_mid.progress import Progress, Steps
+from napari_mid.workflow.contract import PlateFit
+from napari_mid.workflow.field_store import FieldStore
+from napari_mid.workflow.locate import Look, locate_steps
+
+#: Slices between two words of progress; cancelling waits for so many.
+SLICES_AT_ONCE = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class WellCells:
+    """The cells of a well.
+
+    Parameters
+    ----------
+    table
+        A row per cell, without what scoring adds.
+    embeddings
+        (N, D) float32.
+    warnings
+        One sentence each.
+    precision
+        What the encoder computed with; empty where the embeddings were known from before.
+    """
+
+    table: pd.DataFrame
+    embeddings: NDArray[np.float32]
+    warnings: tuple[str, ...]
+    precision: str = ""
+
+
+class Clock:
+    """Adds up seconds per step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        """Add the time that the block takes to `step`."""
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """What a well is encoded with, and where.
+
+    Parameters
+    ----------
+    fitted, model
+        The plate as the model sees it; the model on `device`, in evaluation mode.
+    intensity
+        The plate's.
+    detection
+        How nuclei are located where they are not given.
+    settings
+        Precision and batch size.
+    device
+        Where to compute.
+    cache
+        Where embeddings are kept; nowhere where None.
+    """
+
+    fitted: PlateFit
+    model: MidModel
+    intensity: IntensityRange
+    detection: DetectionSettings
+    settings: ScoringSettings
+    device: torch.device
+    cache: EmbeddingCache | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """All that the embeddings depend on beside the pixels and given nuclei."""
+        limits = [self.intensity.limits(channel) for channel in self.fitted.channels]
+        return {
+            "model": self.model.hash,
+            "slice_px": self.model.config.slice_px,
+            "normalisation": self.model.config.normalisation,
+            "limits": limits if self.model.config.normalisation == "plate" else [],
+            "detection": dataclasses.asdict(self.detection),
+            "pixel_size_um": self.fitted.plate.pixel_size_um,
+            "precision": self.settings.precision,
+        }
+
+
+def encode_well_steps(
+    encoding: Encoding, well: str, images: WellImages | None, nuclei: Mapping[int, Nuclei] | None, clock: Clock
+) -> Steps[WellCells]:
+    """Read the fields of `well`, locate nuclei where none are given, cut slices and encode each once.
+
+    Fields are read in threads ahead of what the device works on. Fields that cannot be read are left out with a warning.
+
+    Raises
+    ------
+    ImageReadError
+        If no field can be read.
+    """
+    fitted = encoding.fitted
+    opened = fitted.plate[well]
+    channels = [*fitted.channels] if fitted.nucleus in fitted.channels else [*fitted.channels, fitted.nucleus]
+    warnings: list[str] = []
+    with FieldStore(opened, channels, images) as store:
+        # a model in training has no hash that its embeddings could be kept under
+        cache, key = encoding.cache if encoding.model.hash else None, ""
+        if cache is not None:
+            yield Progress(f"scoring {well}", 0, 1, "looking for kept embeddings")
+            with clock.time("read"):
+                key = cache.key(_content(store, nuclei), encoding.facts())
+            kept = cache.get(key)
+            if kept is not None:
+                return _from_cache(*kept, fitted.plate.name, well)
+        if nuclei is None:
+            nuclei = yield from _locate(encoding, well, store, channels.index(fitted.nucleus), warnings, clock)
+        cells = yield from _encode(encoding, well, store, nuclei, warnings, clock)
+    if cache is not None:
+        cells = dataclasses.replace(cells, embeddings=cache.rounded(cells.embeddings))
+        cache.put(key, {**_columns(cells.table), EMBEDDINGS: cells.embeddings}, {"warnings": cells.warnings})
+    return cells
+
+
+def _locate(
+    encoding: Encoding, well: str, store: FieldStore, nucleus: int, warnings: list[str], clock: Clock
+) -> Steps[dict[int, Nuclei]]:
+    """The nuclei of the fields; steps of `locate_steps` are timed, what it reads is not counted twice."""
+    fitted = encoding.fitted
+    steps = locate_steps(
+        fitted.plate[well],
+        store.numbers,
+        lambda number: store.pixels(number)[nucleus],
+        Look(encoding.detection, encoding.device),
+        pixel_size_um=fitted.plate.pixel_size_um,
+        channel=fitted.plate.channels[fitted.nucleus].name,
+        warnings=warnings,
+    )
+    while True:
+        with clock.time("detect"):
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                found: dict[int, Nuclei] = stop.value
+                return found
+        yield Progress(f"scoring {well}", progress.done, 2 * progress.total, progress.detail)
+
+
+def _encode(
+    encoding: Encoding, well: str, store: FieldStore, nuclei: Mapping[int, Nuclei], warnings: list[str], clock: Clock
+) -> Steps[WellCells]:
+    fitted, config = encoding.fitted, encoding.model.config
+    encoder = encoder_for(encoding.model, encoding.device, encoding.settings.precision, encoding.settings.batch_size)
+    told = len(encoder.notes)
+    low, high = zip(*(encoding.intensity.limits(channel) for channel in fitted.channels), strict=True)
+    tables: list[pd.DataFrame] = []
+    embeddings = [torch.empty((0, config.width))]
+    wanted = [number for number in store.numbers if number in nuclei]
+    n_cells, readable = sum(len(nuclei[number]) for number in wanted), 0
+    for number in wanted:
+        try:
+            with clock.time("read"):
+                planes = store.pixels(number)[: len(fitted.channels)]
+        except ImageReadError as error:
+            warnings.append(str(error))
+            continue
+        readable += 1
+        found, outside = inside_image(nuclei[number], planes.shape)
+        if outside:
+            key = fitted.plate[well].fields[number].key
+            warnings.append(f"{outside} of the nuclei given for {key} lie outside its image and are left out")
+        tables.append(cell_rows(fitted.plate.name, found, config.slice_px, planes.shape))
+        with clock.time("cut"):
+            on_device = torch.from_numpy(planes).to(encoding.device, non_blocking=True)
+            batches = slice_batches(on_device, found.centroids, config.slice_px, low, high, config.normalisation, SLICES_AT_ONCE)
+        while True:
+            with clock.time("cut"), torch.inference_mode():
+                slices = next(batches, None)
+            if slices is None:
+                break
+            with clock.time("encode"):
+                # they stay on the device, so that it need not be waited for
+                embeddings.append(encoder(slices))
+            done = sum(map(len, embeddings))
+            yield Progress(f"scoring {well}", n_cells + done, 2 * n_cells, f"{done} of {n_cells} cells read")
+    with clock.time("encode"):
+        together = torch.cat([part.to(encoding.device) for part in embeddings]).cpu().numpy()
+    if wanted and not readable:
+        raise ImageReadError(f"No field of well {well} of plate {fitted.plate.name} can be read: {warnings[0]}")
+    table = pd.concat(tables, ignore_index=True) if tables else cell_rows(fitted.plate.name, no_nuclei(well), 0, (0, 0))
+    return WellCells(table, together, (*warnings, *encoder.notes[told:]), encoder.precision)
+
+
+def cell_rows(plate: str, nuclei: Nuclei, size_px: int, shape: tuple[int, ...]) -> pd.DataFrame:
+    """A row per nucleus of a field of `shape` (..., Y, X), with slices of `size_px`."""
+    return pd.DataFrame(
+        {
+            "Metadata_Plate": plate,
+            "Metadata_Well": nuclei.well,
+            "Metadata_Site": nuclei.field,
+            "Nuclei_Location_Center_X": nuclei.centroids[:, 1],
+            "Nuclei_Location_Center_Y": nuclei.centroids[:, 0],
+            "Nuclei_AreaShape_Area": nuclei.area_px,
+            "touches_border": touches_border(nuclei.centroids, size_px, shape),
+        },
+        index=pd.RangeIndex(len(nuclei)),
+    )
+
+
+def no_nuclei(well: str) -> Nuclei:
+    """Those of a well in which none are known."""
+    return Nuclei(well, 0, np.empty((0, 2)), np.empty(0), np.empty(0), "")
+
+
+def _content(store: FieldStore, nuclei: Mapping[int, Nuclei] | None) -> Iterator[NDArray[Any]]:
+    """The pixels of the fields that can be read, and the nuclei that are given."""
+    for number in store.numbers:
+        yield np.array([number])
+        try:
+            yield store.pixels(number)
+        except ImageReadError:
+            continue
+    for number, found in sorted((nuclei or {}).items()):
+        yield np.array([number])
+        yield found.centroids
+
+
+def _columns(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """What is kept of the table: not the plate's and the well's names, under which the same images may be read again."""
+    return {name: table[name].to_numpy() for name in table.columns if name not in ("Metadata_Plate", "Metadata_Well")}
+
+
+def _from_cache(arrays: dict[str, NDArray[Any]], facts: Mapping[str, Any], plate: str, well: str) -> WellCells:
+    embeddings = arrays.pop(EMBEDDINGS)
+    table = pd.DataFrame({"Metadata_Plate": plate, "Metadata_Well": well, **arrays}, index=pd.RangeIndex(len(embeddings)))
+    order = ["Metadata_Plate", "Metadata_Well", "Metadata_Site", "Nuclei_Location_Center_X", "Nuclei_Location_Center_Y"]
+    return WellCells(
+        table[[*order, *(name for name in table.columns if name not in order)]], embeddings, tuple(facts["warnings"])
+    )
