@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_mid.cells.kept import well_key
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.layout import WellLayout
@@ -71,6 +73,33 @@ class Heard:
 def heard(session: Session) -> Iterator[dict[str, int]]:
     ears = Heard(session)
     yield ears.counts
+    session.events.told.disconnect()
+
+
+def test_edited_nuclei_come_back_with_their_well_and_their_plate_and_cost_only_its_result(session: Session) -> None:
+    key, edited = well_key(session.plate, "A01"), make_nuclei("A01")
+    edited[1] = dataclasses.replace(edited[1], settings={"edited": {"added": 1, "deleted": 0, "moved": 0}})
+    session.well = "A02"
+    session.offer_result(session.result_key("A02"), make_result("A02"))
+    session.keep_edited(key, edited)  # an edit that ends with the change of the well
+    assert set(session.results) == {"A02"}
+    assert session.nuclei is None
+    session.plate = make_plate("other")
+    session.well = "A01"
+    assert session.nuclei is None
+    session.plate = make_plate()
+    session.well = "A01"
+    assert session.nuclei == edited
+    assert session.kept.of_plate(session.plate) == {"A01": edited}
+    messages: list[str] = []
+    session.events.told.connect(lambda message: messages.append(message.text))
+    session.offer_nuclei(session.image_key("A01"), make_nuclei("A01"), ["few"])
+    assert session.nuclei_warnings == ("few",)
+    assert session.can_restore
+    assert "Restore edits" in messages[0]
+    session.restore_nuclei()
+    assert session.nuclei == edited
+    assert not session.can_restore
     session.events.told.disconnect()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
 
 from napari_mid.cells.edits import EditCount, edits_of
 from napari_mid.session import Message
@@ -124,12 +125,15 @@ def test_a_preview_never_shows_on_another_well(
     wait(lambda: opened.jobs.running("preview"))
     opened.actions.step_well(1)
     assert not opened.jobs.running("preview")
-    assert opened.presenter.preview.layer is None
+    assert row.preview.found is None
     wait(lambda: opened.session.images is not None and bool(shown))
     settled(row, wait)
     assert shown
     assert {well for well, _ in shown} == {opened.session.well}
     assert all(well == at for well, at in shown)
+    rings = opened.presenter.preview.layer
+    opened.actions.step_well(1)
+    assert len(rings.data) == 0
 
 
 def test_detect_ends_the_preview_and_shows_its_rings(opened: Window, row: NucleiRow, wait: Wait) -> None:
@@ -309,6 +313,45 @@ def test_the_export_says_that_nuclei_were_edited(scored: Window, wait: Wait) -> 
     wait(lambda: scored.session.result is not None)
     lines = [line.text for line in canvas_view(scored.presenter).caption.lines()]
     assert any("nuclei edited by hand: +1" in line for line in lines)
+
+
+def test_a_click_adds_a_drag_moves_and_ctrl_z_takes_back(
+    make_napari_viewer: Any, plate: Any, small_model: Any, wait: Wait, qtbot: Any
+) -> None:
+    from napari_mid.widgets.open import open_layout
+
+    viewer = make_napari_viewer(show=True)
+    window = open_layout(viewer)
+    session = window.session
+    session.model = small_model
+    window.actions.show_plate(plate)
+    wait(lambda: session.images is not None)
+    qtbot.wait(200)
+    window.actions.edit_nuclei()
+    layer, canvas = window.presenter.editor.layer, viewer.window._qt_viewer.canvas.native
+    middle, by = canvas.rect().center(), QPoint(60, 20)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    assert session.editing == EditCount(1)
+    pixel = plate.pixel_size_um
+    centre = np.array(camera(viewer).center[-2:]) / pixel
+    np.testing.assert_allclose(layer.data[0], centre, atol=2 / camera(viewer).zoom / pixel)
+    placed = layer.data[0].copy()
+    window.panels[MID].nuclei.editing.tools["select"].click()
+    qtbot.wait(800)  # sooner, Qt takes the next press for a double click
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    for part in (0.3, 0.6, 1.0):
+        qtbot.mouseMove(canvas, middle + by * part)
+        qtbot.wait(10)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + by)
+    moved = (layer.data[0] - placed) * pixel * camera(viewer).zoom
+    np.testing.assert_allclose(moved, (by.y(), by.x()), atol=2)
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_array_equal(layer.data[0], placed)
+    layer.selected_data = {0}
+    qtbot.keyClick(canvas, Qt.Key.Key_Delete)
+    assert len(layer.data) == 0
+    window.jobs.shutdown()
 
 
 # -- counts and warnings -------------------------------------------------------------------------------------------------------

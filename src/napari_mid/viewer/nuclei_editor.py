@@ -117,6 +117,7 @@ class NucleiEditor:
         self._layer.current_size = usual
         self._layer.current_border_color = TOUCHED
         self._layer.events.data.connect(self._on_data)
+        self._layer.events.mode.connect(self._on_tool)
         self._layer.bind_key("Control-Z", lambda _layer: self.undo())
         self.viewer.layers.selection.active = self._layer
         self._layer.mode = "add"
@@ -183,6 +184,11 @@ class NucleiEditor:
     def _finish_if_open(self) -> None:
         if is_open(self.viewer):
             self.finish()
+
+    def _on_tool(self) -> None:
+        """Another of napari's tools was taken: the panel shows which."""
+        if self._layer is not None:
+            self.session.events.editing_changed.emit()
 
     def _on_data(self, event: Any) -> None:
         """Remember what was before an edit; afterwards show and count what it did."""

@@ -31,7 +31,7 @@ OVERVIEW_TEXT = "one field of each well: click one to open the well"
 #: Name of the layer of cells once they are scored, and before.
 RELEVANCE, NUCLEI = "relevance", "nuclei"
 #: What can be done while nuclei are edited, on the canvas.
-EDITING_TEXT = "editing nuclei: a click adds one (Add)\na drag moves one, Delete removes it (Select); Ctrl-Z undoes"
+EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Delete to remove"
 #: Widths of the edges of dots and of the selected one, as parts of their diameter.
 EDGE_WIDTH, SELECTED_WIDTH = 0.04, 0.16
 #: Dark, so that small dots keep their colour when the whole well is in view.
@@ -246,6 +246,11 @@ class Presenter:
         """Show the nuclei that were found in a part of the well in place of the cells; None ends it."""
         self.preview.show(found)
         self._hide_cells(found is not None or self.session.editing is not None)
+
+    def clear_preview(self) -> None:
+        """Show no preview for now: another one follows."""
+        self.preview.clear()
+        self._hide_cells(self.session.editing is not None)
 
     def _on_editing(self) -> None:
         self._hide_cells(self.session.editing is not None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from napari_mid.session import Session
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
@@ -26,6 +28,11 @@ class PreviewLayer:
     def layer(self) -> Any | None:
         """The layer, or None."""
         return self._layer if self._layer is not None and self._layer in self.viewer.layers else None
+
+    def clear(self) -> None:
+        """Show nothing for now: to remove and to make a layer takes napari a good part of a second."""
+        if self.layer is not None:
+            self._layer.data = np.empty((0, 2))
 
     def show(self, found: RegionNuclei | None) -> None:
         """Show `found`; None removes the layer."""

@@ -51,8 +51,7 @@ class NucleiPreview(QObject):
         self._timer.setInterval(STILL_MS)
         self._timer.timeout.connect(self._search)
         events, view = session.events, camera(actions.presenter.viewer)
-        listen(parent, self._forget, events.well_changed, events.plate_changed)
-        listen(parent, self.request, events.images_changed)
+        listen(parent, self._start_again, events.well_changed, events.plate_changed, events.images_changed)
         listen(parent, self._on_editing, events.editing_changed)
         view.events.center.connect(self._on_camera)
         view.events.zoom.connect(self._on_camera)
@@ -82,6 +81,15 @@ class NucleiPreview(QObject):
         if self._on and self.session.images is not None and self.session.editing is None:
             self._timer.start()
 
+    def _start_again(self) -> None:
+        """Another well, or other images or roles: what was found, or will be by the search under way, is of before."""
+        if self._on:
+            self._stop()
+            self.actions.presenter.clear_preview()
+            self.found, self.text = None, ""
+            self.changed.emit()
+            self.request()
+
     def _on_camera(self) -> None:
         self.request()
 
@@ -92,11 +100,17 @@ class NucleiPreview(QObject):
             self.request()
 
     def _forget(self) -> None:
-        """Show nothing: what is found later belongs to what was before."""
+        self._stop()
+        if self.actions.presenter.preview.layer is not None:
+            self.actions.presenter.show_preview(None)
+        self.found, self.text = None, ""
+        self.changed.emit()
+
+    def _stop(self) -> None:
+        """Drop what is found later."""
         self._timer.stop()
         self._again = False
         self.actions.jobs.cancel(QUIET_LANE, quiet=True)
-        self._tell(None, "")
 
     def _tell(self, found: RegionNuclei | None, text: str) -> None:
         if found is not None or self.found is not None:

@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.cells.device import AUTO, pick_device
+from napari_mid.cells.duplicates import without_duplicates
+from napari_mid.cells.edits import placed
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import LARGEST_DIAMETER_PX, DetectionSettings
 from napari_mid.images.layout import WellLayout
 from napari_mid.images.well_images import WellImages
 from napari_mid.progress import Progress, Steps
 
-#: At most so many pixels of a well are looked at.
-MAX_REGION_PX = 1_000_000
+#: At most so many pixels of a well are looked at: a field of a camera with 2160 x 2160 pixels, binned by two.
+MAX_REGION_PX = 1_200_000
 #: Pixels around the region in which the detector may look, too, as diameters of a nucleus, and at most in pixels.
 MARGIN_DIAMETERS, MAX_MARGIN_PX = 3.0, 128
 
@@ -93,7 +95,7 @@ def detect_region_steps(
     """
     estimates = {} if estimates is None else estimates
     detector = _Detector(settings, pixel_size_um, device)
-    places, diameters, used = [np.empty((0, 2))], [np.empty(0)], []
+    found: dict[int, Nuclei] = {}
     parts = {number: box for number in sorted(images.fields) if (box := _part(images.layout, number, region)) is not None}
     for done, (number, box) in enumerate(parts.items()):
         yield Progress("previewing nuclei", done, len(parts))
@@ -105,19 +107,12 @@ def detect_region_steps(
             estimates[number] = detector.used_px(detector.locate(pixels, whole))
             yield Progress("previewing nuclei", done, len(parts))
         estimate = estimates.get(number) if detector.is_open else None
-        found = detector.locate(pixels, _wider(box, pixels.shape, estimate or settings.diameter_px), estimate)
-        used.append(detector.used_px(found))
-        here = images.layout.to_well(number, found.centroids)
-        seen = _seen(images.layout, number, here, region)
-        places.append(here[seen])
-        diameters.append(found.diameter_px[seen])
-    return RegionNuclei(
-        images.well,
-        region,
-        np.concatenate(places),
-        np.concatenate(diameters),
-        float(np.median(used)) if used else None,
-    )
+        found[number] = detector.locate(pixels, _wider(box, pixels.shape, estimate or settings.diameter_px), estimate)
+    places, areas = placed(without_duplicates(found, images.layout), images.layout)
+    top, bottom, left, right = region
+    seen = np.all((places >= (top - 0.5, left - 0.5)) & (places < (bottom - 0.5, right - 0.5)), axis=1)
+    used_px = float(np.median([detector.used_px(one) for one in found.values()])) if found else None
+    return RegionNuclei(images.well, region, places[seen], np.sqrt(4 / np.pi * areas[seen]), used_px)
 
 
 class _Detector:
@@ -168,13 +163,3 @@ def _wider(box: Box, shape: tuple[int, ...], diameter_px: float | None) -> Box:
     margin = min(MAX_MARGIN_PX, round(MARGIN_DIAMETERS * (diameter_px or LARGEST_DIAMETER_PX)))
     top, bottom, left, right = box
     return max(0, top - margin), min(shape[0], bottom + margin), max(0, left - margin), min(shape[1], right + margin)
-
-
-def _seen(layout: WellLayout, number: int, places: NDArray[np.float64], region: Box) -> NDArray[np.bool_]:
-    """Which of (N, 2) `places` of a field lie in `region` and where no other field is drawn over it."""
-    top, bottom, left, right = region
-    inside: NDArray[np.bool_]
-    inside = np.all((places >= (top - 0.5, left - 0.5)) & (places < (bottom - 0.5, right - 0.5)), axis=1)
-    if layout.overlaps():
-        inside &= np.array([hit is not None and hit[0] == number for hit in layout.to_field(places)], dtype=bool)
-    return inside
