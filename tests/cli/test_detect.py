@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_mid.cells.from_layers import nuclei_from_labels
 from napari_mid.cli.main import main
 
 CENTRES = [(30, 30), (30, 80), (80, 30), (80, 80)]
@@ -122,6 +123,54 @@ def test_blank_images_give_a_table_without_rows(tmp_path):
 def test_the_detector_is_an_option(plate, tmp_path, detector):
     assert detect(plate, "--out", tmp_path / "n.csv", "--channel", "w1", "--detector", detector, "--diameter-px", 16) == 0
     assert len(rows(tmp_path / "n.csv")) == 12
+
+
+def test_masks_open_as_labels_and_tell_the_same_nuclei(plate, tmp_path, capsys):
+    out, masks = tmp_path / "n.csv", tmp_path / "masks"
+    assert detect(plate, "--out", out, "--channel", "w1", "--wells", "A01,B01", "--masks", masks) == 0
+    assert f"masks: {masks}" in capsys.readouterr().out
+    assert sorted(path.name for path in masks.iterdir()) == ["p_A01_s1_w1_nuclei.tif", "p_B01_s1_w1_nuclei.tif"]
+    labels = tifffile.imread(masks / "p_A01_s1_w1_nuclei.tif")
+    assert (labels.shape, labels.dtype) == ((110, 120), np.uint16)
+    nuclei = nuclei_from_labels(labels, discs(), well="A01", field=1)
+    table = [row for row in rows(out) if row["Metadata_Well"] == "A01"]
+    places = [(float(row["Nuclei_Location_Center_Y"]), float(row["Nuclei_Location_Center_X"])) for row in table]
+    np.testing.assert_allclose(nuclei.centroids, places, atol=1)
+    np.testing.assert_allclose(
+        nuclei.mean_intensity, [float(row["Nuclei_Intensity_MeanIntensity_w1"]) for row in table], rtol=0.05
+    )
+
+
+def test_what_is_odd_is_told(tmp_path, capsys):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    tifffile.imwrite(folder / "blank.tif", np.zeros((50, 50), np.uint8))
+    tifffile.imwrite(folder / "good.tif", discs())
+    tifffile.imwrite(folder / "inverted.tif", (2000 - discs()).astype(np.uint16))
+    assert detect(folder, "--out", tmp_path / "n.csv") == 0
+    output = capsys.readouterr()
+    assert {row["Image_FileName"] for row in rows(tmp_path / "n.csv")} == {"good.tif"}
+    assert "warnings: 2" in output.out
+    assert "warning: blank.tif: the image is equally bright everywhere" in output.err
+    assert "warning: inverted.tif: the image shows no bright things" in output.err
+
+
+def test_a_good_plate_has_no_warnings(plate, tmp_path, capsys):
+    assert detect(plate, "--out", tmp_path / "n.csv", "--channel", "w1") == 0
+    assert "warnings: none" in capsys.readouterr().out
+
+
+def test_hundreds_of_warnings_are_not_all_shown(tmp_path, capsys):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"bad{number}.png").write_bytes(b"no picture")
+    tifffile.imwrite(folder / "good.tif", discs())
+    assert detect(folder, "--out", tmp_path / "n.csv") == 0
+    output = capsys.readouterr()
+    assert len(output.err.strip().splitlines()) == 21
+    assert "10 warnings more" in output.err
+    assert "warnings: 30" in output.out
 
 
 @pytest.mark.parametrize(

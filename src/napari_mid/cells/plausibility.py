@@ -238,6 +238,6 @@ def _other_fields(found: Mapping[int, Nuclei], names: Mapping[int, str]) -> list
         return []
     (small, smallest), (large, largest) = sizes[0], sizes[-1]
     return [
-        f"nuclei are typically {small:.0f} px across in {names[smallest]} and {large:.0f} px in {names[largest]}; look for fields "
-        "out of focus and for debris, or set the diameter of a nucleus."
+        f"nuclei are typically {small:.0f} px across in {names[smallest]} and {large:.0f} px in {names[largest]}; look for "
+        "fields out of focus and for debris, or set the diameter of a nucleus."
     ]

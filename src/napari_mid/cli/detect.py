@@ -72,7 +72,7 @@ def _warn_some(warnings: tuple[str, ...]) -> None:
     """A wrong channel is odd in every well of a plate: nobody reads hundreds of lines."""
     warn(warnings[:MOST_WARNINGS])
     if len(warnings) > MOST_WARNINGS:
-        warn([f"{len(warnings) - MOST_WARNINGS} warnings are not shown; take fewer wells with --wells to see them."])
+        warn([f"{len(warnings) - MOST_WARNINGS} warnings more are not shown; take fewer wells to see them."])
 
 
 def _plate(options: argparse.Namespace) -> Plate | None:
