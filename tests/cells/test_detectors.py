@@ -10,7 +10,7 @@ import tifffile
 import torch
 from scipy.ndimage import gaussian_filter
 
-from napari_mid.cells.detectors import detect_field, detector_names
+from napari_mid.cells.detectors import available, detect_field, detector_names
 from napari_mid.cells.settings import DetectionSettings
 
 from .drawing import discs, distances, grid
@@ -18,7 +18,7 @@ from .drawing import discs, distances, grid
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(params=detector_names())
+@pytest.fixture(params=available())
 def detect(request):
     def run(image, pixel_size_um=None, **settings):
         chosen = DetectionSettings(detector=request.param, **settings)
@@ -34,7 +34,7 @@ def detect(request):
 
 def test_the_two_detectors_are_there_and_the_default_is_one_of_them():
     assert {"blob", "threshold"} <= set(detector_names())
-    assert DetectionSettings().detector in detector_names()
+    assert DetectionSettings().detector in available()
 
 
 @pytest.mark.parametrize("value", [0, 777, 65535])

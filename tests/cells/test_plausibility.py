@@ -34,7 +34,7 @@ def nuclei_of(n, diameter=20.0, field=1, intensity=1000.0, confidence=None, spre
     rng = np.random.default_rng(field)
     area = np.pi / 4 * (diameter * np.exp(rng.normal(0, spread, n))) ** 2
     sure = None if confidence is None else np.full(n, confidence)
-    return Nuclei("B03", field, rng.uniform(20, 480, (n, 2)), area, np.full(n, intensity), "drawn", {}, sure)
+    return Nuclei("B03", field, rng.uniform(20, 480, (n, 2)), area, np.full(n, intensity), "learned", {}, sure)
 
 
 def told_of(found, image, **more):

@@ -38,8 +38,8 @@ MOST_SPREAD = 0.95
 #: Signs of which nuclei show one or two at most, parts of cells and of texture three or more: little asymmetry, little explained,
 #: many small ones beside a typical one, areas that spread, contrasts that spread.
 WEAK_ASYMMETRY, WEAK_EXPLAINED, WEAK_SMALL, WEAK_SPREAD, WEAK_CONTRASTS, SIGNS = 0.8, 0.5, 1.24, 0.66, 0.55, 3
-#: The median confidence of real nuclei is higher.
-LEAST_CONFIDENCE = 0.72
+#: The median confidence of real nuclei is higher, by detector; what others mean by it is theirs.
+LEAST_CONFIDENCE = {"learned": 0.72}
 #: Specks are smaller than the smallest nuclei that are looked for, by this factor.
 SPECK = 0.9
 #: Factors by which typical diameters differ: from the one that was set, and between fields of a well.
@@ -161,7 +161,7 @@ def _kind_of_many(found: Nuclei, facts: FieldFacts, cover: float) -> str:
         "covered": cover > MOST_COVER,
         "faint": np.median(above) < FAINT * facts.noise,
         "not set apart": explained < (LEAST_EXPLAINED_CROWDED if cover > CROWDED else LEAST_EXPLAINED),
-        "unsure": found.confidence is not None and bool(np.median(found.confidence) < LEAST_CONFIDENCE),
+        "unsure": found.confidence is not None and bool(np.median(found.confidence) < LEAST_CONFIDENCE.get(found.detector, 0.0)),
         "not alike": spread > MOST_SPREAD or sum(map(bool, signs)) >= SIGNS,
     }
     return next((kind for kind, odd in checks.items() if odd), "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,22 @@ if TYPE_CHECKING:
     from napari_mid.cells.settings import DetectionSettings
 
 
+#: What detectors of other packages need beside napari-mid; each is installed with ``napari-mid[name]``.
+EXTRAS = {"cellpose": ("cellpose",), "stardist": ("stardist", "tensorflow")}
+
+
 def detector_names() -> list[str]:
     """Names of the detectors."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def available() -> list[str]:
+    """Names of the detectors of which all packages are installed."""
+    return [
+        name
+        for name in detector_names()
+        if all(importlib.util.find_spec(package) is not None for package in EXTRAS.get(name, ()))
+    ]
 
 
 def detect_field(
