@@ -52,7 +52,7 @@ def test_the_one_further_inside_stays():
     once = without_duplicates(found, layout)
     assert once[1].centroids.tolist() == [[50, 205]]
     assert once[2].centroids.tolist() == [[101, 31]]
-    assert once[1].settings == {"duplicates_left_out": 1}
+    assert once[1].settings == once[2].settings == {"duplicates_left_out": 1}
     assert once[2].mean_intensity.tolist() == [0]
 
 
@@ -65,6 +65,7 @@ def test_the_order_of_the_fields_does_not_matter():
     # and there is nothing left to leave out
     again = without_duplicates(once, layout)
     assert {number: len(one) for number, one in again.items()} == {number: len(one) for number, one in once.items()}
+    assert duplicates_left_out(again) == duplicates_left_out(once) > 0
 
 
 def test_neighbours_of_one_field_both_stay():

@@ -16,6 +16,7 @@ from napari_mid.plates.field import Channel, Field, Plane
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import finish
 from napari_mid.workflow.detect import detect_images_steps, detect_plate_steps, detect_well_steps
+from napari_mid.workflow.locate import given_once
 from napari_mid.workflow.masks import MaskNames
 
 SHAPE = (160, 200)
@@ -151,3 +152,29 @@ def test_masks_of_fields_whose_files_have_the_same_name():
         "A02_s2_X_nuclei.tif",
         "y_nuclei.tif",
     ]
+
+
+def test_given_nuclei_are_counted_once_where_their_size_is_known(tmp_path):
+    corners = {1: (0, 0), 2: (0, 180)}
+    spots = spots_of((160, 380))
+    canvas = draw(spots, 8, (160, 380))
+    labels = (canvas > 600).astype(int) * (1 + np.indices(canvas.shape)[0] // 34 * 100 + np.indices(canvas.shape)[1] // 34)
+    plate = plate_of(tmp_path, {number: canvas[:, left : left + 200] for number, (_, left) in corners.items()}, corners)
+    well = plate.wells["B03"]
+    given = {
+        number: nuclei_from_labels(labels[:, left : left + 200], None, well="B03", field=number)
+        for number, (_, left) in corners.items()
+    }
+    warnings: list[str] = []
+    once = given_once(well, given, lambda number: (1, *SHAPE), warnings)
+    left_out = sum(map(len, given.values())) - sum(map(len, once.values()))
+    assert left_out == duplicates_left_out(once) > 0
+    assert warnings == [f"{left_out} of the nuclei given for B03 are shown by two of its fields and are counted once"]
+    # what was counted once already is not said again
+    given_once(well, once, lambda number: (1, *SHAPE), warnings)
+    assert len(warnings) == 1
+    points = {number: dataclasses.replace(found, area_px=np.full(len(found), np.nan)) for number, found in given.items()}
+    assert sum(map(len, given_once(well, points, lambda number: SHAPE, warnings).values())) == sum(map(len, given.values()))
+    # where the stage positions are unknown no pixel is asked for
+    apart = plate_of(tmp_path, {number: canvas[:, left : left + 200] for number, (_, left) in corners.items()})
+    assert given_once(apart.wells["B03"], given, lambda number: pytest.fail("asked"), []) == given

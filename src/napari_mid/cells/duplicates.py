@@ -18,7 +18,7 @@ LEFT_OUT = "duplicates_left_out"
 
 
 def without_duplicates(nuclei: Mapping[int, Nuclei], layout: WellLayout) -> dict[int, Nuclei]:
-    """The nuclei of a well by field, each counted once; `LEFT_OUT` in the settings of every field says how many others showed.
+    """The nuclei of a well by field, each counted once; `LEFT_OUT` in the settings of a field says how many others show.
 
     Of two that are one the nucleus further from the border of its field stays: there it is whole. Nuclei whose size is unknown
     (points that a person set, tables without areas) all stay, and so does everything where the stage positions are unknown.
@@ -43,15 +43,17 @@ def without_duplicates(nuclei: Mapping[int, Nuclei], layout: WellLayout) -> dict
         diameter = np.median(np.concatenate([nuclei[number].diameter_px[known[number]] for number in numbers]))
         for lost in _lost(places, field, inside, CLOSER * float(diameter)):
             kept[int(field[lost])][row[lost]] = False
-    return {
-        number: found.only(kept[number], **{LEFT_OUT: int((~kept[number]).sum())}) if number in kept else found
-        for number, found in nuclei.items()
-    }
+    return {number: _only(found, kept[number]) if number in kept else found for number, found in nuclei.items()}
 
 
 def duplicates_left_out(nuclei: Mapping[int, Nuclei]) -> int:
     """How many nuclei of a well were left out because another field shows them, too."""
     return sum(int(found.settings.get(LEFT_OUT, 0)) for found in nuclei.values())
+
+
+def _only(found: Nuclei, kept: NDArray[np.bool_]) -> Nuclei:
+    lost = int((~kept).sum())
+    return found.only(kept, **{LEFT_OUT: lost + int(found.settings.get(LEFT_OUT, 0))}) if lost else found
 
 
 def _near(layout: WellLayout, numbers: list[int]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +112,37 @@ def locate_steps(
     shown = f", {twice} more are shown by two fields" if twice else ""
     yield Progress(STEP, len(numbers), len(numbers), f"{sum(map(len, found.values()))} nuclei{shown}")
     return found
+
+
+def given_once(
+    well: Well, nuclei: Mapping[int, Nuclei], shape_of: Callable[[int], tuple[int, ...]], warnings: list[str]
+) -> dict[int, Nuclei]:
+    """The nuclei that were given for fields of `well`, by a table or a layer of labels, each counted once where fields overlap.
+
+    Points without a size were set by a person and all stay, see `cells.duplicates`.
+
+    Parameters
+    ----------
+    well, nuclei
+        Given by field.
+    shape_of
+        Gives (..., height, width) of a field; raises `ImageReadError`. Asked only where the stage positions are known.
+    warnings
+        A sentence is added where some are left out.
+    """
+    fields = [number for number in sorted(nuclei) if number in well.fields]
+    if len(fields) < 2 or any(well.fields[number].position_um is None for number in fields):
+        return dict(nuclei)
+    shapes: dict[int, tuple[int, int]] = {}
+    for number in fields:
+        with contextlib.suppress(ImageReadError):  # told by whoever needs its pixels
+            height, width = shape_of(number)[-2:]
+            shapes[number] = (height, width)
+    before = duplicates_left_out(nuclei)
+    once = without_duplicates(nuclei, well_layout(well.fields, shapes))
+    if (twice := duplicates_left_out(once) - before) > 0:
+        warnings.append(f"{twice} of the nuclei given for {well.name} are shown by two of its fields and are counted once")
+    return once
 
 
 def _common_diameter(found: dict[int, Nuclei]) -> float | None:
