@@ -72,7 +72,7 @@ class Presenter:
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
         #: nuclei edited by hand, and those of a preview
-        self.editor = NucleiEditor(viewer, session)
+        self.editor = NucleiEditor(viewer, session, lambda: self.points_layer)
         self.preview = PreviewLayer(viewer, session)
         self._hiding, self._was_visible = False, True
         events = session.events
