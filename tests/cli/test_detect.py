@@ -56,7 +56,7 @@ def test_a_plate(plate, tmp_path, capsys):
         for row in table
         if row["Metadata_Well"] == "A02"
     ]
-    np.testing.assert_allclose(sorted(places), CENTRES, atol=0.5)
+    np.testing.assert_allclose(sorted(places, key=lambda place: (round(place[0], -1), place[1])), CENTRES, atol=0.5)
     assert all(150 < float(row["Nuclei_AreaShape_Area"]) < 260 for row in table)
     assert "8 nuclei in 2 fields" in capsys.readouterr().out
 

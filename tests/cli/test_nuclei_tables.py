@@ -40,7 +40,7 @@ def test_detected_nuclei_give_the_same_cells_and_scores(disc_plate: Path, model_
     own_wells, given_wells = (pd.read_csv(tmp_path / name / "wells.csv") for name in ("own", "given"))
     assert own_wells["n_cells"].tolist() == given_wells["n_cells"].tolist()
     np.testing.assert_allclose(own_wells["score"], given_wells["score"], atol=1e-4)
-    assert json.loads((tmp_path / "own" / "run.json").read_text())["settings"]["detection"]["detector"] == "threshold"
+    assert json.loads((tmp_path / "own" / "run.json").read_text())["settings"]["detection"]["detector"] == "learned"
     record = json.loads((tmp_path / "given" / "run.json").read_text())
     assert record["settings"]["detection"] == {"detector": "table", "table": "nuclei.csv"}
 

