@@ -69,7 +69,7 @@ def test_wheel_holds_code_and_nothing_else_of_the_checkout(wheel: zipfile.ZipFil
 
 
 def test_wheel_holds_the_demo_model_and_stays_small(wheel: zipfile.ZipFile) -> None:
-    models = [info for info in wheel.infolist() if info.filename.endswith(".safetensors")]
+    models = [info for info in wheel.infolist() if info.filename.endswith("/model.safetensors")]
     assert sorted(info.filename.split("/")[-2] for info in models) == ["demo_model", "nucleus_detector"]
     assert models[0].file_size <= 3_000_000
     assert sum(info.compress_size for info in wheel.infolist()) < 6_000_000

@@ -91,7 +91,7 @@ def test_distances_go_into_the_figures(small_model: MidModel) -> None:
     bag = score_bag(small_model, near, SETTINGS)
     figures = [trust_of(bag, reference.distances(cells), reference) for cells in (near, far)]
     assert figures[0].training_distance == pytest.approx(1, abs=0.15)
-    assert figures[0].far_cells < 0.1
+    assert figures[0].far_cells < 0.25
     assert figures[1].training_distance > 3
     assert figures[1].far_cells > 0.95
     assert math.isnan(trust_of(bag, np.full(40, np.nan), None).training_distance)

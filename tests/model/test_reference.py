@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from napari_mid.errors import ModelError
@@ -27,7 +28,7 @@ def test_distance_is_mahalanobis_and_1_for_a_typical_cell() -> None:
     exact = np.sqrt(np.einsum("nd,de,ne->n", cells - 3, np.linalg.inv(covariance), cells - 3))
     assert np.corrcoef(reference.distances(cells), exact)[0, 1] > 0.98
     assert np.median(reference.distances(cells)) == pytest.approx(1, abs=0.05)
-    assert (reference.distances(cloud(2000)) > reference.far).mean() == pytest.approx(0.01, abs=0.01)
+    assert (reference.distances(cloud(2000)) > reference.far).mean() == pytest.approx(0.05, abs=0.02)
 
 
 def test_a_shift_where_training_cells_hardly_differ_is_noticed() -> None:
@@ -79,3 +80,16 @@ def test_a_damaged_file_is_named(small_model: MidModel, tmp_path: Path, damage: 
     else:
         with pytest.raises(ModelError, match=r"reference\.safetensors"):
             load_model(tmp_path / "model")
+
+
+def test_the_demo_model_knows_its_training_cells() -> None:
+    from napari_mid.model.folder import demo_model_path
+
+    model = load_model(demo_model_path())
+    assert model.reference is not None
+    assert model.reference.quantiles[50] == pytest.approx(1, abs=1e-3)
+    noise = np.random.default_rng(0).random((40, 4, 96, 96), dtype=np.float32)
+
+    with torch.inference_mode():
+        distances = model.reference.distances(model.encode(torch.from_numpy(noise)).numpy())
+    assert np.median(distances) > model.reference.far

@@ -7,6 +7,7 @@ import pytest
 
 from napari_mid.cli import main
 from napari_mid.errors import SettingsError
+from napari_mid.inference.settings import ScoringSettings
 from napari_mid.inference.trust_settings import TrustSettings
 from napari_mid.model.folder import save_model
 from napari_mid.model.network import MidModel
@@ -40,8 +41,6 @@ def test_a_well_says_how_far_to_trust_it(plate: Plate, small_model: MidModel) ->
 
 
 def test_a_well_unlike_the_training_cells_is_not_called(plate: Plate, small_model: MidModel) -> None:
-    from napari_mid.inference.settings import ScoringSettings
-
     here = score_well(plate["A1"], small_model).embeddings
     rng = np.random.default_rng(0)
     cells = here[rng.integers(0, 9, 60)] + 0.3 * here.std() * rng.normal(size=(60, 16)).astype(np.float32)
@@ -108,8 +107,6 @@ def test_swap_in_needs_control_wells_with_cells(plate: Plate, small_model: MidMo
 
 
 def test_a_well_is_explained_later_from_its_embeddings(plate: Plate, small_model: MidModel) -> None:
-    from napari_mid.inference.settings import ScoringSettings
-
     result = score_well(plate["A4"], small_model)
     steps = explain_steps(result, small_model, ScoringSettings(), TrustSettings(measures=("alone",)))
     explained = finish(steps)
@@ -152,3 +149,27 @@ def test_other_nuclei_and_fewer_bits_are_said(plate: Plate, small_model: MidMode
     assert "8.0 µm wide" in said
     assert depth_warning(trained_with(bit_depth=16), 16) == []
     assert "8 bits" in depth_warning(trained_with(bit_depth=16), 8)[0]
+
+
+def test_a_trained_model_knows_its_cells_and_refuses_to_replace_anything_else(
+    plate: Plate, small_model: MidModel, tmp_path: Path
+) -> None:
+    from napari_mid.errors import ModelError
+    from napari_mid.model.folder import load_model
+    from napari_mid.training.settings import TrainingSettings
+    from napari_mid.workflow.train import train_model_steps
+
+    tiny = TrainingSettings(slice_size=32, backbone="test_resnet", width=16, heads=2, steps=3, set_size=4, validation=0)
+    finish(train_model_steps([plate], tmp_path / "model", label="role", settings=tiny))
+    model = load_model(tmp_path / "model")
+    assert model.config.bit_depth == 16
+    assert model.config.nucleus_px == pytest.approx(16, abs=1.5)
+    exact = ScoringSettings(precision="float32")
+    wells = [score_well(plate[name], model, settings=exact) for name in ("A1", "A2", "A3", "A4", "A5")]
+    distances = pd.concat([result.cells["training_distance"] for result in wells])
+    assert distances.median() == pytest.approx(1, abs=0.3)
+    assert all(result.trust.training_distance > 0 for result in wells)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "image.tif").touch()
+    with pytest.raises(ModelError, match="not replaced"):
+        finish(train_model_steps([plate], tmp_path / "data", label="role", settings=tiny))

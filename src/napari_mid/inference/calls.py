@@ -40,7 +40,7 @@ def call_of(
     n_cells, fewest_cells
         How many cells the well has, and how many a call needs.
     training_distance, far
-        Median distance of the cells from the training cells, and the distance that 1 % of those exceed; NaN where not known. A
+        Median distance of the cells from the training cells, and the distance that 5 % of those exceed; NaN where not known. A
         well of which more than half of the cells lie beyond it is not called.
 
     Returns

@@ -19,6 +19,9 @@ class ScoringSettings:
     uses_per_cell: int = setting(4, "sets that each cell is in, at least, where more cells than one set holds", low=1)
     seed: int = setting(0, "seed of the random sets", low=0)
     fewest_cells: int = setting(12, "a well with fewer cells is not called; 12 is the size of a training set in the paper", low=1)
+    rescale: bool = setting(
+        False, "resample the fields to the pixel size that the model was trained with, where the plate's is another"
+    )
     stop_at_se: float | None = setting(
         None,
         "read no more sets once the standard error of the score over the sets is below this; all sets where not given",

@@ -37,7 +37,7 @@ class Trust:
     training_distance
         Median distance of the cells from the model's training cells; the median training cell has 1.
     far_cells
-        Share of the cells that lie farther than 99 % of the training cells.
+        Share of the cells that lie farther than 95 % of the training cells: 0.05 where they are alike.
     bootstrap_low, bootstrap_high
         95 % bootstrap interval of the score over cells.
     deletion_area, insertion_area

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.errors import ChannelError
+from napari_mid.errors import ChannelError, ModelError
 from napari_mid.model.config import MIXED
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate
@@ -32,25 +33,42 @@ class PlateFit:
         Index of the channel in which nuclei are located.
     warnings
         What fits badly, one sentence each.
+    scale
+        Pixels of the model per pixel of the plate: its fields are resampled by this factor before slices are cut; 1 where
+        that was not asked for.
     """
 
     plate: Plate
     channels: tuple[int, ...]
     nucleus: int
     warnings: tuple[str, ...]
+    scale: float = 1.0
 
 
-def fit(plate: Plate, model: MidModel) -> PlateFit:
+def fit(plate: Plate, model: MidModel, *, rescale: bool = False) -> PlateFit:
     """Match the channels of `plate` to those of `model`: by role where both have one, else by name.
+
+    With `rescale`, fields are to be resampled to the pixel size of the model.
 
     Raises
     ------
     ChannelError
         If the plate lacks a channel that the model was trained with; says how to map it.
+    ModelError
+        If fields are to be resampled and a pixel size is not known.
     """
     plate = fit_model(plate, model)
     channels = tuple(_match(plate, model, name, role) for name, role in _wanted(model))
-    return PlateFit(plate, channels, plate.role_index("nucleus"), tuple(_warnings(plate, model)))
+    scale = _scale(plate, model) if rescale else 1.0
+    return PlateFit(plate, channels, plate.role_index("nucleus"), tuple(_warnings(plate, model, scale)), scale)
+
+
+def _scale(plate: Plate, model: MidModel) -> float:
+    here, trained = plate.pixel_size_um, model.config.pixel_size_um
+    if not here or not trained:
+        whose = f"plate {plate.name}" if not here else f"the model {model.config.name!r}"
+        raise ModelError(f"Fields cannot be resampled: the pixel size of {whose} is not known; score without rescale.")
+    return here / trained
 
 
 def fit_model(plate: Plate, model: MidModel) -> Plate:
@@ -118,11 +136,16 @@ def nucleus_warning(fitted: PlateFit, model: MidModel, area_px: NDArray[np.float
 
 
 def depth_warning(model: MidModel, bits: int) -> list[str]:
-    """A sentence where images have fewer bits a pixel than those in training; the range is fitted to each plate anyway."""
+    """A sentence where images have fewer bits a pixel than those in training; `bits` is 0 where that is not known."""
     trained = model.config.bit_depth
-    if trained is None or bits >= trained:
+    if not trained or not bits or bits >= trained:
         return []
     return [f"the images have {bits} bits a pixel, those the model was trained on {trained}: dim detail may be lost"]
+
+
+def bits_of(pixels: NDArray[Any]) -> int:
+    """Bits of a pixel; 0 for pixels that are no integers, since these were computed and tell nothing about the camera."""
+    return 8 * pixels.dtype.itemsize if pixels.dtype.kind in "ui" else 0
 
 
 def disc_diameter(area_px: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -155,10 +178,12 @@ def _match(plate: Plate, model: MidModel, name: str, role: str) -> int:
     )
 
 
-def _warnings(plate: Plate, model: MidModel) -> list[str]:
+def _warnings(plate: Plate, model: MidModel, scale: float) -> list[str]:
     warnings = []
     trained, here = model.config.pixel_size_um, plate.pixel_size_um
-    if trained and here and abs(here / trained - 1) > PIXEL_SIZE_TOLERANCE:
+    if scale != 1:
+        warnings.append(f"fields were resampled from {here:.3g} to {trained:.3g} µm a pixel, as asked; stains may be smoother")
+    elif trained and here and abs(here / trained - 1) > PIXEL_SIZE_TOLERANCE:
         warnings.append(
             f"pixels of this plate are {here:.3g} µm, the model was trained with {trained:.3g} µm: cells look "
             f"{trained / here:.2g} times as large to it"

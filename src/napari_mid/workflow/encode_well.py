@@ -25,9 +25,10 @@ from napari_mid.inference.encoder import encoder_for
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
-from napari_mid.workflow.contract import PlateFit
+from napari_mid.workflow.contract import PlateFit, bits_of, depth_warning
 from napari_mid.workflow.field_store import FieldStore
-from napari_mid.workflow.locate import Look, locate_steps
+from napari_mid.workflow.locate import Look, given_once, locate_steps
+from napari_mid.workflow.resampling import resampled
 
 #: Slices between two words of progress; cancelling waits for so many.
 SLICES_AT_ONCE = 512
@@ -107,6 +108,7 @@ class Encoding:
             "limits": limits if self.model.config.normalisation == "plate" else [],
             "detection": dataclasses.asdict(self.detection),
             "pixel_size_um": self.fitted.plate.pixel_size_um,
+            "scale": self.fitted.scale,
             "precision": self.settings.precision,
         }
 
@@ -139,6 +141,8 @@ def encode_well_steps(
                 return _from_cache(*kept, fitted.plate.name, well)
         if nuclei is None:
             nuclei = yield from _locate(encoding, well, store, channels.index(fitted.nucleus), warnings, clock)
+        else:
+            nuclei = given_once(opened, nuclei, lambda number: store.pixels(number).shape, warnings)
         cells = yield from _encode(encoding, well, store, nuclei, warnings, clock)
     if cache is not None:
         cells = dataclasses.replace(cells, embeddings=cache.rounded(cells.embeddings))
@@ -180,7 +184,7 @@ def _encode(
     tables: list[pd.DataFrame] = []
     embeddings = [torch.empty((0, config.width))]
     wanted = [number for number in store.numbers if number in nuclei]
-    n_cells, readable = sum(len(nuclei[number]) for number in wanted), 0
+    n_cells, readable, bits = sum(len(nuclei[number]) for number in wanted), 0, 0
     for number in wanted:
         try:
             with clock.time("read"):
@@ -188,15 +192,16 @@ def _encode(
         except ImageReadError as error:
             warnings.append(str(error))
             continue
-        readable += 1
+        readable, bits = readable + 1, max(bits, bits_of(planes))
         found, outside = inside_image(nuclei[number], planes.shape)
         if outside:
             key = fitted.plate[well].fields[number].key
             warnings.append(f"{outside} of the nuclei given for {key} lie outside its image and are left out")
-        tables.append(cell_rows(fitted.plate.name, found, config.slice_px, planes.shape))
+        tables.append(cell_rows(fitted.plate.name, found, round(config.slice_px / fitted.scale), planes.shape))
         with clock.time("cut"):
             on_device = torch.from_numpy(planes).to(encoding.device, non_blocking=True)
-            batches = slice_batches(on_device, found.centroids, config.slice_px, low, high, config.normalisation, SLICES_AT_ONCE)
+            on_device, centroids = resampled(on_device, found.centroids, fitted.scale)
+            batches = slice_batches(on_device, centroids, config.slice_px, low, high, config.normalisation, SLICES_AT_ONCE)
         while True:
             with clock.time("cut"), torch.inference_mode():
                 slices = next(batches, None)
@@ -212,6 +217,7 @@ def _encode(
     if wanted and not readable:
         raise ImageReadError(f"No field of well {well} of plate {fitted.plate.name} can be read: {warnings[0]}")
     table = pd.concat(tables, ignore_index=True) if tables else cell_rows(fitted.plate.name, no_nuclei(well), 0, (0, 0))
+    warnings += depth_warning(encoding.model, bits)
     return WellCells(table, together, (*warnings, *encoder.notes[told:]), encoder.precision)
 
 

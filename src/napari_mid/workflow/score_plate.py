@@ -78,8 +78,8 @@ def score_plate_steps(
     MidError
         If the plate does not fit the model, or there is nothing that a measure compares with.
     """
-    fit(plate, model)  # says what does not fit before any pixel is read
     settings = settings or ScoringSettings()
+    fit(plate, model, rescale=settings.rescale)  # says what does not fit before any pixel is read
     explainer = Explainer(wells, model, settings, trust or TrustSettings())
     start = time.perf_counter()
     intensity = yield from estimate_intensity_range(plate)

@@ -91,7 +91,7 @@ def score_well_steps(
     """Like `score_well`, as a generator of progress; `images` are the well's pixels where they are in memory already."""
     settings = settings or ScoringSettings()
     detection = detection or model_detection(model)
-    fitted = fit(plate, model)
+    fitted = fit(plate, model, rescale=settings.rescale)
     if intensity is None:
         intensity = yield from estimate_intensity_range(plate)
     place = pick_device(device)

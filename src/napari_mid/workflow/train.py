@@ -22,8 +22,9 @@ from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
 from napari_mid.inference.scoring import score_bag
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.config import MIXED, ModelChannel, ModelConfig
-from napari_mid.model.folder import save_model
+from napari_mid.model.folder import check_model_path, save_model
 from napari_mid.model.network import MidModel
+from napari_mid.model.reference import fit_reference
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
 from napari_mid.training.bags import Assignment, LabelledBags, assign, classes_of, split_unit_of
@@ -31,7 +32,10 @@ from napari_mid.training.card import write_card
 from napari_mid.training.loop import History, train_steps
 from napari_mid.training.settings import TrainingSettings
 from napari_mid.training.splits import held_out_bags
+from napari_mid.workflow.contract import bits_of, disc_diameter
 
+#: Cells from which the cloud of training embeddings is worked out, at most.
+MOST_DESCRIBED = 20_000
 #: A model trained on fewer groups (compounds or wells) of a class gets a note on its card.
 FEW_GROUPS = 10
 
@@ -97,7 +101,8 @@ def train_model_steps(
     chosen = _labelled(plates, label, names, settings, split_unit)
     wanted = [plates[0].channel_index(channel) for channel in channels] if channels else range(len(plates[0].channels))
     model_channels = tuple(ModelChannel(plates[0].channels[i].name, plates[0].channels[i].role) for i in wanted)
-    bags, warnings = yield from _cut_bags(plates, chosen, names, split_unit, model_channels, settings, detection, place)
+    check_model_path(Path(out))  # not after hours of training
+    bags, images, warnings = yield from _cut_bags(plates, chosen, names, split_unit, model_channels, settings, detection, place)
     held_out = held_out_bags(bags, settings.validation, settings.seed)
     config = ModelConfig(
         name=name or Path(out).name,
@@ -108,6 +113,8 @@ def train_model_steps(
         pixel_size_um=plates[0].pixel_size_um,
         normalisation=settings.normalisation,
         flat_field=_flat_field(plates),
+        bit_depth=images.bits,
+        nucleus_px=images.nucleus_px,
         nucleus_channel=plates[0].channels[plates[0].role_index("nucleus")].name,
         backbone=settings.backbone,
         width=settings.width,
@@ -124,6 +131,9 @@ def train_model_steps(
     if metrics["refitted"]:
         model, history = yield from _trained(config, bags, np.ones_like(held_out), settings, place)
         seconds += history.seconds
+    yield Progress("describing the cells", 0, 1)
+    unseen = np.zeros_like(held_out) if metrics["refitted"] else held_out
+    model.reference = fit_reference(_some_embeddings(model, bags, ~unseen, place), _some_embeddings(model, bags, unseen, place))
     notes = _notes(bags, metrics)
     if config.flat_field == MIXED:
         notes.append("Some of the plates were read with a flat-field correction, others without or with another.")
@@ -174,6 +184,23 @@ def _labelled(
     return chosen
 
 
+@dataclasses.dataclass(frozen=True)
+class _Images:
+    """What the images were like: bits of a pixel, and the median diameter of the nuclei; None where there is none."""
+
+    bits: int | None
+    nucleus_px: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _CutWell:
+    """The slices (N, C, S, S) float16 of a well, the areas of its nuclei (N,), and the bits of its pixels (0 where unread)."""
+
+    slices: torch.Tensor
+    area_px: NDArray[np.float64]
+    bits: int
+
+
 def _cut_bags(
     plates: Sequence[Plate],
     chosen: Sequence[tuple[Plate, Well, Assignment]],
@@ -183,13 +210,13 @@ def _cut_bags(
     settings: TrainingSettings,
     detection: DetectionSettings,
     place: torch.device,
-) -> Steps[tuple[LabelledBags, list[str]]]:
+) -> Steps[tuple[LabelledBags, _Images, list[str]]]:
     """Locate the nuclei of the chosen wells and cut their slices, once."""
     ranges: dict[int, IntensityRange] = {}
     for plate in plates:
         plate.role_index("nucleus")  # says at once what is missing
         ranges[id(plate)] = yield from estimate_intensity_range(plate)
-    slices: list[torch.Tensor] = []
+    cut: list[_CutWell] = []
     bag_of_cell: list[int] = []
     numbers: dict[tuple[str, int], int] = {}
     bags: list[Assignment] = []
@@ -201,12 +228,18 @@ def _cut_bags(
         if number == len(bags):
             bags.append(assignment)
         found = _cut_well(plate, well, model_channels, ranges[id(plate)], settings, detection, place, warnings)
-        slices.append(found)
-        bag_of_cell += [number] * len(found)
+        cut.append(found)
+        bag_of_cell += [number] * len(found.slices)
     yield Progress("cutting cells", len(chosen), len(chosen))
+    areas = np.concatenate([well.area_px for well in cut])
+    areas = areas[np.isfinite(areas) & (areas > 0)]
+    images = _Images(
+        bits=max(well.bits for well in cut) or None,
+        nucleus_px=round(float(np.median(disc_diameter(areas))), 2) if len(areas) else None,
+    )
     return (
         LabelledBags(
-            slices=torch.cat(slices),
+            slices=torch.cat([well.slices for well in cut]),
             bag_of_cell=np.array(bag_of_cell, dtype=np.int64),
             names=tuple(bag.bag for bag in bags),
             groups=tuple(bag.group for bag in bags),
@@ -214,6 +247,7 @@ def _cut_bags(
             classes=names,
             split_unit=split_unit,
         ),
+        images,
         warnings,
     )
 
@@ -227,13 +261,15 @@ def _cut_well(
     detection: DetectionSettings,
     place: torch.device,
     warnings: list[str],
-) -> torch.Tensor:
-    """The slices (N, C, S, S) float16 of one well; a field that cannot be read is left out with a warning."""
+) -> _CutWell:
+    """Cut one well; a field that cannot be read is left out with a warning."""
     wanted = [plate.channel_index(channel.name) for channel in model_channels]
     nucleus = plate.role_index("nucleus")
     low, high = zip(*(intensity.limits(channel) for channel in wanted), strict=True)
     size = settings.slice_size
     found = [torch.empty((0, len(wanted), size, size), dtype=torch.float16)]
+    areas = [np.empty(0)]
+    bits = 0
     for number, field in sorted(well.fields.items()):
         try:
             pixels = load_field(field, [*wanted, nucleus])
@@ -243,13 +279,15 @@ def _cut_well(
         nuclei = detect_field(
             pixels[-1], well=well.name, field=number, settings=detection, pixel_size_um=plate.pixel_size_um, device=place
         )
+        areas.append(nuclei.area_px)
+        bits = max(bits, bits_of(pixels))
         on_device = torch.from_numpy(pixels[:-1]).to(place)
         for batch in slice_batches(on_device, nuclei.centroids, size, low, high, settings.normalisation):
             found.append(batch.half().cpu())
     cells = torch.cat(found)
     if not len(cells):
         warnings.append(f"no nuclei were found in {well.name} of plate {plate.name}")
-    return cells
+    return _CutWell(cells, np.concatenate(areas), bits)
 
 
 def _validate(model: MidModel, bags: LabelledBags, held_out: NDArray[np.bool_], place: torch.device) -> Steps[dict[str, Any]]:
@@ -259,17 +297,29 @@ def _validate(model: MidModel, bags: LabelledBags, held_out: NDArray[np.bool_], 
     scores: list[float] = []
     for done, bag in enumerate(numbers):
         yield Progress("validating", done, len(numbers), bags.names[bag])
-        cells = torch.from_numpy(bags.cells_of(bag))
-        with torch.inference_mode():
-            embeddings = [
-                model.encode(bags.slices[some].float().to(place)).float().cpu().numpy() for some in torch.split(cells, 256)
-            ]
-        scores.append(score_bag(model, np.concatenate(embeddings), ScoringSettings()).score)
+        embeddings = _embeddings(model, bags, bags.cells_of(bag), place)
+        scores.append(score_bag(model, embeddings, ScoringSettings()).score)
         truth.append(int(bags.labels[bag]) == len(bags.classes) - 1)
     unit = "wells" if bags.split_unit == "well" else "bags of unseen compounds"
     metrics = classification_metrics(truth, scores, model.config.threshold, unit)
     metrics["scores"] = {bags.names[bag]: round(score, 5) for bag, score in zip(numbers, scores, strict=True)}
     return metrics
+
+
+def _some_embeddings(model: MidModel, bags: LabelledBags, of_bags: NDArray[np.bool_], place: torch.device) -> NDArray[np.float32]:
+    """Embeddings of a random sample of the cells of the bags where `of_bags` is true."""
+    cells = np.flatnonzero(of_bags[bags.bag_of_cell])
+    rng = np.random.default_rng(0)
+    return _embeddings(model, bags, np.sort(rng.permutation(cells)[:MOST_DESCRIBED]), place)
+
+
+def _embeddings(model: MidModel, bags: LabelledBags, cells: NDArray[np.int64], place: torch.device) -> NDArray[np.float32]:
+    """(N, D) of the `cells` (N,)."""
+    found = [np.empty((0, model.config.width), dtype=np.float32)]
+    with torch.inference_mode():
+        for some in torch.split(torch.from_numpy(cells), 256):
+            found.append(model.encode(bags.slices[some].float().to(place)).float().cpu().numpy())
+    return np.concatenate(found)
 
 
 def _notes(bags: LabelledBags, metrics: dict[str, Any]) -> list[str]:
