@@ -70,8 +70,8 @@ class LabelMap:
         return touching
 
     def regions(self) -> torch.Tensor:
-        """(Y, X) int32: for each pixel of the map the index of its nucleus, -1 for none."""
-        return torch.as_tensor(self.region_of, dtype=torch.int32, device=self.labels.device)[self.labels.long()]
+        """(Y, X) int32 on the CPU: for each pixel of the map the index of its nucleus, -1 for none."""
+        return torch.as_tensor(self.region_of, dtype=torch.int32)[self.labels.cpu().long()]
 
     def to_map(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Places in pixels of the image, in pixels of the map."""
@@ -84,11 +84,11 @@ class LabelMap:
         Where the map is coarser, a pixel goes to the nucleus (or the background) that has most of the four pixels of the map
         around it, weighted as in bilinear interpolation, so that outlines are not stairs.
         """
-        regions, device = self.regions(), self.labels.device
+        regions = self.regions()
         drawn: NDArray[np.unsignedinteger[Any]] = np.zeros(shape, dtype=np.uint16 if self.n < 2**16 else np.uint32)
-        columns = torch.arange(shape[1], device=device, dtype=torch.float64)
+        columns = torch.arange(shape[1], dtype=torch.float64)
         for top in range(0, shape[0], ROWS_AT_ONCE):
-            rows = torch.arange(top, min(top + ROWS_AT_ONCE, shape[0]), device=device, dtype=torch.float64)
+            rows = torch.arange(top, min(top + ROWS_AT_ONCE, shape[0]), dtype=torch.float64)
             y, x = self.to_map(rows, columns)
             found, weights = _around(regions, y[:, None], x[None, :])
             # each of the four counts for all that are of the same nucleus
@@ -96,7 +96,7 @@ class LabelMap:
             best, most = found[0], votes[0]
             for region, vote in zip(found[1:], votes[1:], strict=True):
                 best, most = torch.where(vote > most, region, best), torch.maximum(vote, most)
-            drawn[top : top + len(rows)] = (best + 1).cpu().numpy()
+            drawn[top : top + len(rows)] = (best + 1).numpy()
         return drawn
 
     def share(self, regions: torch.Tensor, region: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ RAYS = 32
 #: The edge is looked for up to so many radii of the disc with the same area, in so many steps.
 REACH, STEPS = 3.0, 96
 #: Places that are looked up in one go.
-PLACES_AT_ONCE = 2_000_000
+PLACES_AT_ONCE = 500_000
 
 
 def traced(label_map: LabelMap, centroids: NDArray[np.float64], area_px: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -35,24 +35,23 @@ def traced(label_map: LabelMap, centroids: NDArray[np.float64], area_px: NDArray
     NDArray
         (N, RAYS, 2) float32, (y, x) in pixels of the image, counterclockwise on the screen from the right.
     """
-    device = label_map.labels.device
     regions = label_map.regions()
-    directions = torch.as_tensor(_directions(), device=device)
+    directions = torch.as_tensor(_directions())
     outlines = [np.empty((0, RAYS, 2), dtype=np.float32)]
     at_once = max(1, PLACES_AT_ONCE // (RAYS * STEPS))
     for start in range(0, len(centroids), at_once):
-        centre = torch.as_tensor(centroids[start : start + at_once], dtype=torch.float64, device=device)
-        step = torch.as_tensor(area_px[start : start + at_once], dtype=torch.float64, device=device)
+        centre = torch.as_tensor(centroids[start : start + at_once], dtype=torch.float64)
+        step = torch.as_tensor(area_px[start : start + at_once], dtype=torch.float64)
         step = (step / math.pi).sqrt() * (REACH / STEPS)
-        number = torch.arange(start, start + len(centre), device=device, dtype=regions.dtype)
-        distances = step[:, None] * torch.arange(STEPS, device=device)
+        number = torch.arange(start, start + len(centre), dtype=regions.dtype)
+        distances = step[:, None] * torch.arange(STEPS)
         places = centre[:, None, None, :] + distances[:, None, :, None] * directions[None, :, None, :]
         y, x = label_map.to_map(places[..., 0], places[..., 1])
         inside = label_map.share(regions, number[:, None, None], y, x) >= 0.5
         # the edge lies between the last place inside and the next one
-        last = torch.where(inside, torch.arange(1, STEPS + 1, device=device), 0).amax(dim=2)
+        last = torch.where(inside, torch.arange(1, STEPS + 1), 0).amax(dim=2)
         radius = (last - 0.5).clamp(min=0) * step[:, None]
-        outlines.append((centre[:, None, :] + radius[..., None] * directions).float().cpu().numpy())
+        outlines.append((centre[:, None, :] + radius[..., None] * directions).float().numpy())
     return np.concatenate(outlines)
 
 
