@@ -29,6 +29,7 @@ CELL_COLUMNS = (
     "percentile",
     "score_alone",
     "training_distance",
+    "excluded",
 )
 
 NO_CELLS = "no cells"
@@ -52,7 +53,8 @@ class WellResult:
         (K,) softmax averaged over the sets.
     cells
         A row per cell, columns `CELL_COLUMNS`, then those of further measures. ``rank`` 1 is the most relevant cell;
-        ``training_distance`` is NaN where the model does not know its training embeddings.
+        ``training_distance`` is NaN where the model does not know its training embeddings. Cells that are ``excluded`` had no
+        part in the score: their relevance is NaN and their rank 0.
     embeddings
         (N, D) float32, one row per row of `cells`.
     set_scores
@@ -73,6 +75,8 @@ class WellResult:
         How far the score can be trusted.
     curves
         Deletion and insertion curves, where they were asked for.
+    preliminary
+        Whether the score rests on a few sets only, the final one being under way.
     """
 
     plate: str
@@ -97,11 +101,17 @@ class WellResult:
     call_reason: str = ""
     trust: Trust = field(default_factory=Trust)
     curves: Curves | None = None
+    preliminary: bool = False
 
     @property
     def n_cells(self) -> int:
-        """How many cells were scored."""
+        """How many cells there are, those that are excluded among them."""
         return len(self.cells)
+
+    @property
+    def excluded(self) -> NDArray[np.bool_]:
+        """(N,) which cells had no part in the score."""
+        return self.cells["excluded"].to_numpy(dtype=bool)
 
     @property
     def interval(self) -> tuple[float, float]:

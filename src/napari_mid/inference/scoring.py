@@ -92,7 +92,7 @@ def score_bag(
         subset_scores = half_probabilities[:, -1]
     lift = lift_of(n_cells, sets, attention, drawn.halves, half_attention)
     mean = probabilities.mean(axis=0)
-    low, high = _interval(float(mean[-1]), subset_scores, subset_size, n_cells)
+    low, high = interval_of(float(mean[-1]), subset_scores, subset_size, n_cells)
     if alone is None:
         alone = bag.read(np.arange(n_cells)[:, None]).probabilities[:, -1]
     return BagScore(
@@ -125,7 +125,8 @@ def _read(bag: Bag, sets: NDArray[np.int64], stop_at_se: float | None = None) ->
     return probabilities, attentions
 
 
-def _interval(score: float, subset_scores: NDArray[np.float64], subset_size: int, n_cells: int) -> tuple[float, float]:
+def interval_of(score: float, subset_scores: NDArray[np.float64], subset_size: int, n_cells: int) -> tuple[float, float]:
+    """The 95 % interval of a `score` over its `n_cells` cells, from the scores of subsets of them; see `score_bag`."""
     if subset_size >= n_cells or len(subset_scores) < 2:
         return 0.0, 1.0  # too few cells to know anything about their spread
     spread = Z95 * float(subset_scores.std(ddof=1)) * math.sqrt(subset_size / (n_cells - subset_size))
