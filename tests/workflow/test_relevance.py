@@ -115,6 +115,21 @@ def test_a_well_is_explained_later_from_its_embeddings(plate: Plate, small_model
     assert explained.score == result.score
 
 
+def test_excluded_cells_are_left_out_of_every_measure(plate: Plate, small_model: MidModel) -> None:
+    from napari_mid.workflow.rescore import rescore
+
+    settings, wanted = ScoringSettings(), TrustSettings(measures=("leave_one_out",), heads=True, curves="alone", bootstrap=True)
+    excluded = np.arange(9) % 4 == 0
+    *_, without = rescore(score_well(plate["A4"], small_model), small_model, excluded)
+    explained = finish(explain_steps(without, small_model, settings, wanted))
+    assert explained.cells["relevance_leave_one_out"].isna().tolist() == excluded.tolist()
+    assert explained.cells["relevance_head_1"].isna().tolist() == excluded.tolist()
+    assert explained.curves is not None
+    assert explained.curves.deletion[0] == pytest.approx(without.score, abs=1e-5)
+    *_, nothing = rescore(without, small_model, np.ones(9, bool))
+    assert finish(explain_steps(nothing, small_model, settings, wanted)) is nothing
+
+
 def test_measures_on_the_command_line(
     disc_plate: Path, small_model: MidModel, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

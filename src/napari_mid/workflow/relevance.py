@@ -36,6 +36,8 @@ def explain_steps(
 ) -> Steps[WellResult]:
     """Add to `result`, which has its embeddings, what is `wanted`; nothing is read from disk, no slice is encoded.
 
+    Cells that are excluded from the score are left out here, too: they get NaN.
+
     Parameters
     ----------
     result
@@ -52,24 +54,26 @@ def explain_steps(
     SettingsError
         If a measure needs controls and there are none.
     """
-    if wanted.nothing or not result.n_cells:
+    kept = ~result.excluded
+    if wanted.nothing or not kept.any():
         return result
+    embeddings = result.embeddings[kept]
     columns: dict[str, NDArray[np.float64]] = {}
     relevance: dict[str, Relevance] = {}
     names = wanted.all_measures
     for done, name in enumerate(names):
         yield Progress("working out relevance", done, len(names), f"{result.well}, {name}")
-        relevance[name] = relevance_by(name, model, result.embeddings, settings, controls)
+        relevance[name] = relevance_by(name, model, embeddings, settings, controls)
         if name in wanted.measures and name != DEFAULT:  # the default one is in the table already
             columns[f"relevance_{name}"] = relevance[name].values
             error = relevance[name].standard_error
             if error is not None:
                 columns[f"relevance_{name}_se"] = error
     if wanted.heads:
-        heads = per_head(Bag(model, result.embeddings), settings)
+        heads = per_head(Bag(model, embeddings), settings)
         columns |= {f"relevance_head_{number + 1}": heads[:, number] for number in range(heads.shape[1])}
     # what is compared with the score is read in the precision of the score
-    bag = Bag(model, result.embeddings, settings.precision)
+    bag = Bag(model, embeddings, settings.precision)
     trust, curves = result.trust, None
     if wanted.bootstrap:
         yield Progress("working out relevance", len(names), len(names), f"{result.well}, bootstrap")
@@ -79,7 +83,15 @@ def explain_steps(
         yield Progress("working out relevance", len(names), len(names), f"{result.well}, curves")
         curves = deletion_insertion(bag, relevance[wanted.curves].values, settings)
         trust = dataclasses.replace(trust, deletion_area=curves.deletion_area, insertion_area=curves.insertion_area)
-    return dataclasses.replace(result, cells=result.cells.assign(**columns), trust=trust, curves=curves)
+    cells = result.cells.assign(**{name: _spread(values, kept) for name, values in columns.items()})
+    return dataclasses.replace(result, cells=cells, trust=trust, curves=curves)
+
+
+def _spread(values: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The `values` of the cells that are `kept` in a row for all cells, NaN for the others."""
+    row = np.full(len(kept), np.nan)
+    row[kept] = values
+    return row
 
 
 class Explainer:
