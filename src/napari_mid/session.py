@@ -17,12 +17,12 @@ from psygnal import Signal, SignalGroup
 from napari_mid.cells.edits import EditCount
 from napari_mid.cells.kept import KeptNuclei, WellKey, well_key
 from napari_mid.cells.nuclei import Nuclei
-from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.overview import Thumbnail
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
+from napari_mid.workflow.plate_contract import Contract, check_contract
 
 if TYPE_CHECKING:
     from napari_mid.cells.settings import DetectionSettings
@@ -75,39 +75,6 @@ class Work:
     what: str
     fraction: float | None = None
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """How the chosen model fits the open plate.
-
-    Parameters
-    ----------
-    plate
-        The plate with the roles that the model knows its channels by, or None where the model does not fit.
-    channels
-        Indices of the plate's channels in the order of the model's.
-    notes
-        One-line facts and warnings.
-    problem
-        Why the model does not fit and what to do; empty where it does.
-    """
-
-    plate: Plate | None
-    channels: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    problem: str = ""
-
-
-def check_contract(plate: Plate, model: MidModel) -> Contract:
-    """Compare what `model` expects with what `plate` has."""
-    from napari_mid.workflow.contract import contract_notes, fit
-
-    try:
-        found = fit(plate, model)
-        return Contract(found.plate, found.channels, tuple(contract_notes(plate, model)))
-    except MidError as error:
-        return Contract(None, problem=str(error))
 
 
 class Session:
