@@ -22,6 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for wells.csv, cells.parquet and run.json")
     parser.add_argument("--wells", help="wells to score: A01,B02 or A-D or A01-B06; all where not given")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep the cells' embeddings here, and take them from here where they are known"
+    )
+    parser.add_argument(
+        "--cache-dtype",
+        choices=("float16", "float32"),
+        default="float16",
+        help="how they are kept: float16 takes half the room and changes scores by less than 0.001 (default: float16)",
+    )
     add_nuclei_option(parser)
     add_plate_options(parser)
     add_options(parser, ScoringSettings)
@@ -36,12 +45,14 @@ def run(options: argparse.Namespace) -> None:
     warn(plate.warnings)
     nuclei = given_nuclei(plate, options)
 
+    from napari_mid.inference.embedding_cache import EmbeddingCache
     from napari_mid.model.folder import demo_model_path, load_model
     from napari_mid.workflow.score_plate import score_plate_steps, wells_table, write_results
 
+    cache = None if options.cache is None else EmbeddingCache(options.cache, options.cache_dtype)
     model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
     result = run_with_bar(
-        score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device, trust=trust)
+        score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device, trust=trust, cache=cache)
     )
     write_results(result, options.out)
     for well in result.results:

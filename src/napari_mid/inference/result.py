@@ -30,6 +30,8 @@ CELL_COLUMNS = (
     "score_alone",
     "training_distance",
     "excluded",
+    "sharpness",
+    "out_of_focus",
 )
 
 NO_CELLS = "no cells"
@@ -54,7 +56,7 @@ class WellResult:
     cells
         A row per cell, columns `CELL_COLUMNS`, then those of further measures. ``rank`` 1 is the most relevant cell;
         ``training_distance`` is NaN where the model does not know its training embeddings. Cells that are ``excluded`` had no
-        part in the score: their relevance is NaN and their rank 0.
+        part in the score: their relevance is NaN and their rank 0. ``sharpness`` is that of `napari_mid.cells.focus`.
     embeddings
         (N, D) float32, one row per row of `cells`.
     set_scores

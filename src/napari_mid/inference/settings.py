@@ -22,6 +22,8 @@ class ScoringSettings:
     rescale: bool = setting(
         False, "resample the fields to the pixel size that the model was trained with, where the plate's is another"
     )
+    exclude_border: bool = setting(False, "leave cells out whose slice reaches over the border of their field")
+    exclude_out_of_focus: bool = setting(False, "leave cells out that are far less sharp than the others of their well")
     stop_at_se: float | None = setting(
         None,
         "read no more sets once the standard error of the score over the sets is below this; all sets where not given",

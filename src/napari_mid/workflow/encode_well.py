@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from napari_mid.cells.focus import sharpness
 from napari_mid.cells.from_tables import inside_image
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
@@ -182,7 +183,9 @@ def _encode(
     told = len(encoder.notes)
     low, high = zip(*(encoding.intensity.limits(channel) for channel in fitted.channels), strict=True)
     tables: list[pd.DataFrame] = []
-    embeddings = [torch.empty((0, config.width))]
+    embeddings, sharp = [torch.empty((0, config.width))], [torch.empty(0)]
+    # a model that does not see the nuclear stain sees cells, which are blurred as well
+    stain = fitted.channels.index(fitted.nucleus) if fitted.nucleus in fitted.channels else 0
     wanted = [number for number in store.numbers if number in nuclei]
     n_cells, readable, bits = sum(len(nuclei[number]) for number in wanted), 0, 0
     for number in wanted:
@@ -210,14 +213,18 @@ def _encode(
             with clock.time("encode"):
                 # they stay on the device, so that it need not be waited for
                 embeddings.append(encoder(slices))
+                sharp.append(sharpness(slices[:, stain]))
             done = sum(map(len, embeddings))
             yield Progress(f"scoring {well}", n_cells + done, 2 * n_cells, f"{done} of {n_cells} cells read")
     with clock.time("encode"):
-        together = torch.cat([part.to(encoding.device) for part in embeddings]).cpu().numpy()
+        together, sharpnesses = (
+            torch.cat([part.to(encoding.device) for part in parts]).cpu().numpy() for parts in (embeddings, sharp)
+        )
     if wanted and not readable:
         raise ImageReadError(f"No field of well {well} of plate {fitted.plate.name} can be read: {warnings[0]}")
     table = pd.concat(tables, ignore_index=True) if tables else cell_rows(fitted.plate.name, no_nuclei(well), 0, (0, 0))
     warnings += depth_warning(encoding.model, bits)
+    table = table.assign(sharpness=sharpnesses.astype(np.float64))
     return WellCells(table, together, (*warnings, *encoder.notes[told:]), encoder.precision)
 
 

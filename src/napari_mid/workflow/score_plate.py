@@ -19,6 +19,7 @@ from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import MidError
 from napari_mid.files import atomic_path, write_json
 from napari_mid.images.intensity import estimate_intensity_range
+from napari_mid.inference.embedding_cache import EmbeddingCache
 from napari_mid.inference.result import CELL_COLUMNS, WellResult
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.inference.trust_settings import TrustSettings
@@ -66,10 +67,13 @@ def score_plate_steps(
     nuclei: Mapping[str, Mapping[int, Nuclei]] | None = None,
     device: str = AUTO,
     trust: TrustSettings | None = None,
+    cache: EmbeddingCache | None = None,
 ) -> Steps[PlateResult]:
     """Score `wells`; a well that cannot be read is recorded as failed and the others go on.
 
     What `trust` asks for is worked out of every well while its embeddings are at hand.
+
+    Embeddings are kept in `cache` where there is one, and taken from it instead of reading cells again.
 
     Where `nuclei` are given, by well and field, none are located: a well without any has no cells, and a warning that says so.
 
@@ -97,6 +101,7 @@ def score_plate_steps(
             settings=settings,
             detection=detection,
             device=device,
+            cache=cache,
         )
         try:
             while True:
@@ -121,6 +126,7 @@ def score_plate_steps(
     yield Progress("scoring wells", len(wells), len(wells))
     seconds["total"] = time.perf_counter() - start
     run = run_record(plate, model, settings, detection or model_detection(model), device, seconds)
+    run["settings"]["precision"] = sorted({str(result.settings["precision"]) for result in results})
     run["settings"]["trust"] = dataclasses.asdict(explainer.wanted)
     run["intensity_range"] = intensity.by_name(plate)
     if nuclei is not None:
@@ -153,12 +159,13 @@ def wells_table(plate_result: PlateResult) -> pd.DataFrame:
                 "score_low": result.score_low,
                 "score_high": result.score_high,
                 "call": result.call,
-                "n_cells": result.n_cells,
+                "n_cells": result.n_cells - int(result.excluded.sum()),
                 "warnings": "; ".join(result.warnings),
             }
         row |= {column: value for column, value in plate.wells[name].condition.items() if column not in row}
         if result is not None:
-            row |= {"percentile_controls": percentiles[name], **trust_columns(result, plate_result.trust)}
+            row |= {"n_excluded": int(result.excluded.sum()), "percentile_controls": percentiles[name]}
+            row |= trust_columns(result, plate_result.trust)
         rows.append(row)
     return pd.DataFrame(rows)
 

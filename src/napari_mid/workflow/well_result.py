@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_mid.cells.focus import out_of_focus
 from napari_mid.inference.calls import call_of
 from napari_mid.inference.result import CELL_COLUMNS, WellResult
 from napari_mid.inference.scoring import score_bag
@@ -46,8 +47,7 @@ def well_result(
     warnings
         What went wrong on the way.
     """
-    if "excluded" not in table:
-        table = table.assign(excluded=np.zeros(len(table), dtype=bool))
+    table, left_out = with_exclusions(table, settings)
     scored = score_cells(model, well, table, embeddings, settings)
     nuclei = nucleus_warning(fitted, model, table["Nuclei_AreaShape_Area"].to_numpy(dtype=float)) if len(table) else []
     result = WellResult(
@@ -67,7 +67,24 @@ def well_result(
         model_simulated=model.config.simulated,
         condition=dict(fitted.plate[well].condition),
     )
-    return scored.put_into(result, (*fitted.warnings, *warnings, *nuclei))
+    return scored.put_into(result, (*fitted.warnings, *warnings, *nuclei, *left_out))
+
+
+def with_exclusions(table: pd.DataFrame, settings: ScoringSettings) -> tuple[pd.DataFrame, list[str]]:
+    """`table` with ``out_of_focus`` and ``excluded`` as `settings` ask, and a sentence for each reason to leave cells out."""
+    sharp = table["sharpness"].to_numpy(dtype=float) if "sharpness" in table else np.full(len(table), np.nan)
+    table = table.assign(sharpness=sharp, out_of_focus=out_of_focus(sharp))
+    excluded = table["excluded"].to_numpy(dtype=bool) if "excluded" in table else np.zeros(len(table), dtype=bool)
+    told = []
+    for wanted, column, what in (
+        (settings.exclude_border, "touches_border", "whose slices reach over the border of their field"),
+        (settings.exclude_out_of_focus, "out_of_focus", "out of focus"),
+    ):
+        if wanted and len(table):
+            which = table[column].to_numpy(dtype=bool)
+            excluded = excluded | which
+            told.append(f"{which.sum()} of {len(table)} cells {what} are left out, as asked")
+    return table.assign(excluded=excluded), told
 
 
 @dataclass(frozen=True)
