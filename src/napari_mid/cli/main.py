@@ -21,6 +21,7 @@ COMMANDS = {
     "import-xprofiler": "turn weights in the layout of the method's authors into a model folder",
     "demo": "open the window on a simulated plate with the demo model",
     "doctor": "what this machine has, and what to do about what is missing",
+    "bench": "times each step of scoring beside its limit",
 }
 
 

@@ -1,0 +1,1 @@
+"""What ``napari-mid bench`` measures: each step of scoring beside its limit, as ratios within one run."""
