@@ -120,7 +120,8 @@ def measure_encoder(bench: Bench) -> Steps[list[Measured]]:
 
 
 def _score_difference(model: MidModel, first: Tensor, second: Tensor) -> float:
-    scores = [float(torch.softmax(model.read_sets(one[None])[0].double(), dim=-1)[0, -1]) for one in (first, second)]
+    with torch.inference_mode():
+        scores = [float(torch.softmax(model.read_sets(one[None])[0].double(), dim=-1)[0, -1]) for one in (first, second)]
     return abs(scores[0] - scores[1])
 
 
