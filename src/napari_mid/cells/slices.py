@@ -86,7 +86,7 @@ def slice_batches(
     _, height, width = image.shape
     # torch has few operations on uint16, but it converts it; float32 holds every 16-bit value exactly
     field = image.to(torch.float32)
-    if image.dtype.is_floating_point:
+    if image.dtype.is_floating_point:  # this also makes a copy, which is changed below
         field = torch.nan_to_num(field, nan=0.0, posinf=0.0, neginf=0.0)
     if normalisation == "plate":
         field = _normalise(field, low, high)
@@ -122,7 +122,7 @@ def _cut(padded: torch.Tensor, corners: NDArray[np.int64], size_px: int) -> torc
 
 
 def _normalise(field: torch.Tensor, low: Sequence[float], high: Sequence[float]) -> torch.Tensor:
-    """Map `low` to 0 and `high` to 1 per channel of (C, Y, X), cut off outside."""
+    """Map `low` to 0 and `high` to 1 per channel of (C, Y, X), cut off outside; in place, since a large field is hundreds of MB."""
     import torch
 
     if len(low) != len(field) or len(high) != len(field):
@@ -130,7 +130,7 @@ def _normalise(field: torch.Tensor, low: Sequence[float], high: Sequence[float])
     lows: NDArray[Any] = np.asarray(low, dtype=np.float32)[:, None, None]
     spans: NDArray[Any] = np.maximum(np.asarray(high, dtype=np.float32)[:, None, None] - lows, np.finfo(np.float32).tiny)
     zero, span = torch.as_tensor(lows, device=field.device), torch.as_tensor(spans, device=field.device)
-    return ((field - zero) / span).clamp_(0, 1)
+    return field.sub_(zero).div_(span).clamp_(0, 1)
 
 
 def _stretch(slices: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
