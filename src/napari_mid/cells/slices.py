@@ -122,7 +122,7 @@ def _cut(padded: torch.Tensor, corners: NDArray[np.int64], size_px: int) -> torc
 
 
 def _normalise(field: torch.Tensor, low: Sequence[float], high: Sequence[float]) -> torch.Tensor:
-    """Map `low` to 0 and `high` to 1 per channel of (C, Y, X), cut off outside; in place, since a large field is hundreds of MB."""
+    """Map `low` to 0 and `high` to 1 per channel of (C, Y, X), cut off outside; in place, since fields are large."""
     import torch
 
     if len(low) != len(field) or len(high) != len(field):

@@ -36,7 +36,7 @@ AUTHORS_SETS, AUTHORS_SIZE = 50, 400
 STOP_AT = 0.01
 #: Cells of the bag that is re-scored.
 RESCORED = 4000
-#: So often the large well is scored; what was freed once is used again, so that the second time may still need more than the first.
+#: So often the large well is scored: memory that was freed is used again, but the second time may still need more than the first.
 SCORED = (2, 5)
 #: Slices of a well on which plain float32 and the low precision are compared.
 COMPARED = 256
