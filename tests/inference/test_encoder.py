@@ -1,5 +1,8 @@
 """The encoder gives the model's embeddings, in whatever precision and batch."""
 
+import sys
+import threading
+
 import pytest
 import torch
 
@@ -61,6 +64,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
     model: MidModel, slices: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = Encoder(model, CPU, "float32", batch_size=32)
+    monkeypatch.setattr(encoder, "_spread", encoder._in_turn)  # as on a GPU
     run = encoder._run
 
     def small_memory(batch: torch.Tensor) -> torch.Tensor:
@@ -77,6 +81,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
 
 def test_no_memory_for_one_slice_is_an_error(model: MidModel, slices: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Encoder(model, CPU, "float32")
+    monkeypatch.setattr(encoder, "_spread", encoder._in_turn)
 
     def no_memory(batch: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("out of memory")
@@ -94,6 +99,54 @@ def test_no_slices_have_no_embeddings(model: MidModel, slices: torch.Tensor) -> 
 def test_a_precision_that_the_cpu_has_not_is_refused(model: MidModel, precision: str) -> None:
     with pytest.raises(SettingsError, match=precision):
         Encoder(model, CPU, precision)
+
+
+def test_the_cores_share_the_batches_and_the_setting_of_threads_stays(
+    model: MidModel, slices: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder(model, CPU, "float32", batch_size=4)
+    used: set[str] = set()
+    run = encoder._run
+
+    def named(batch: torch.Tensor) -> torch.Tensor:
+        used.add(threading.current_thread().name)
+        return run(batch)
+
+    monkeypatch.setattr(encoder, "_run", named)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert torch.allclose(encoder(slices), expected(model, slices), atol=1e-5)
+        assert torch.get_num_threads() == 2
+        assert all("encode" in name for name in used)
+        torch.set_num_threads(1)
+        used.clear()
+        encoder(slices)
+        assert used == {threading.current_thread().name}
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_openvino_gives_the_same_embeddings(model: MidModel, slices: torch.Tensor, precision: str) -> None:
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    encoder = Encoder(model, CPU, precision, batch_size=16, engine="openvino")
+    found = encoder(slices)
+    if precision == "float32":
+        assert torch.allclose(found, expected(model, slices), atol=1e-4)
+    assert encoding.most_different(model, expected(model, slices), found) <= encoding.MOST_DIFFERENT
+    assert encoder(slices[:3]).shape == (3, 32)
+
+
+def test_openvino_says_how_to_install_it(model: MidModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(SettingsError, match=r"napari-mid\[openvino\]"):
+        Encoder(model, CPU, engine="openvino")
+
+
+def test_openvino_is_for_the_cpu(model: MidModel) -> None:
+    with pytest.raises(SettingsError, match="engine torch"):
+        Encoder(model, torch.device("cuda:0"), engine="openvino")
 
 
 def test_a_model_in_training_is_never_kept(model: MidModel) -> None:

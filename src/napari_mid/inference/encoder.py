@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_mid.cells.device import has_fast_bfloat16
 from napari_mid.errors import SettingsError
-from napari_mid.inference.settings import PRECISIONS
+from napari_mid.inference.openvino_network import OpenVinoNetwork
+from napari_mid.inference.settings import PRECISIONS, ScoringSettings
 from napari_mid.model.folding import folded
 from napari_mid.model.network import MidModel
 
@@ -36,6 +39,8 @@ class Encoder:
         those in float32, else float32.
     batch_size
         Slices at once; what suits the device where None.
+    engine
+        One of `napari_mid.inference.settings.ENGINES`.
 
     Attributes
     ----------
@@ -45,48 +50,95 @@ class Encoder:
         A sentence for everything that went otherwise than asked.
     """
 
-    def __init__(self, model: MidModel, device: torch.device, precision: str = AUTO, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        model: MidModel,
+        device: torch.device,
+        precision: str = AUTO,
+        batch_size: int | None = None,
+        engine: str = "torch",
+    ) -> None:
         if precision not in PRECISIONS:
             raise SettingsError(f"The precision {precision!r} is not known, expected one of {', '.join(PRECISIONS)}.")
         if precision == "float16" and device.type == "cpu":
             raise SettingsError("float16 is for GPUs; on the CPU take auto, float32 or bfloat16.")
+        if engine == "openvino" and device.type != "cpu":
+            raise SettingsError(f"OpenVINO encodes on the CPU, not on {device}; take the engine torch, or the device cpu.")
         self.model = model
         self.device = device
+        self.engine = engine
         self.batch_size = batch_size or (ON_CPU if device.type == "cpu" else ON_GPU)
         self.notes: list[str] = []
         self.precision = "float32" if precision == AUTO and not has_fast_bfloat16(device) else precision
-        self._network = self._made(self._dtype)
+        self._network = self._made()
+
+    @property
+    def at_once(self) -> int:
+        """Slices that it is best given together: enough for all cores, few enough for the memory."""
+        return self.batch_size * (8 * torch.get_num_threads() if self.device.type == "cpu" else 4)
 
     @torch.inference_mode()
     def __call__(self, slices: Tensor) -> Tensor:
         """Embeddings (M, D) float32 of slices (M, C, S, S) with values from 0 to 1, on the device."""
-        if self.precision == AUTO and len(slices):
+        if not len(slices):
+            return slices.new_empty((0, self.model.config.width), dtype=torch.float32)
+        if self.precision == AUTO:
             self._settle(slices[:TRIED])
-        embeddings = slices.new_empty((len(slices), self.model.config.width), dtype=torch.float32)
+        if self.engine == "openvino":
+            return self._run(slices)
+        return self._spread(slices) if self.device.type == "cpu" else self._in_turn(slices)
+
+    def _in_turn(self, slices: Tensor) -> Tensor:
+        """Batch after batch, each as large as the memory holds."""
+        parts: list[Tensor] = []
         start = 0
         while start < len(slices):
             batch = slices[start : start + self.batch_size]
             try:
-                embeddings[start : start + len(batch)] = self._run(batch)
+                parts.append(self._run(batch))
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
                 self._halve(len(batch))
                 continue
             start += len(batch)
-        return embeddings
+        return torch.cat(parts)
+
+    def _spread(self, slices: Tensor) -> Tensor:
+        """A batch for each core, each core on its own: they never wait for each other, as they do within one convolution."""
+        batches = [slices[start : start + self.batch_size] for start in range(0, len(slices), self.batch_size)]
+        threads = torch.get_num_threads()
+        if threads == 1 or len(batches) == 1:
+            return torch.cat([self._run(batch) for batch in batches])
+
+        def run(batch: Tensor) -> Tensor:
+            with torch.inference_mode():  # of this thread
+                return self._run(batch)
+
+        try:
+            with ThreadPoolExecutor(threads, "napari-mid encode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return torch.cat(list(pool.map(run, batches)))
+        finally:
+            torch.set_num_threads(threads)  # parts of the setting hold for the whole process
+
+    def _made(self) -> Callable[[Tensor], Tensor]:
+        """The network in the precision of now."""
+        network = folded(self.model.encoder)
+        if self.engine == "openvino":
+            size = self.model.config.slice_px
+            precision = "float32" if self.precision == AUTO else self.precision
+            return OpenVinoNetwork(network, (len(self.model.config.channels), size, size), precision, self.batch_size)
+        return network.to(device=self.device, dtype=self._dtype).to(memory_format=torch.channels_last)
 
     @property
     def _dtype(self) -> torch.dtype:
         dtype: torch.dtype = torch.float32 if self.precision == AUTO else getattr(torch, self.precision)
         return dtype
 
-    def _made(self, dtype: torch.dtype) -> nn.Module:
-        return folded(self.model.encoder).to(device=self.device, dtype=dtype).to(memory_format=torch.channels_last)
-
     def _run(self, slices: Tensor) -> Tensor:
-        found: Tensor = self._network(slices.to(self._dtype).contiguous(memory_format=torch.channels_last))
-        return found
+        if self.engine == "openvino":
+            return self._network(slices)
+        return self._network(slices.to(self._dtype).contiguous(memory_format=torch.channels_last)).float()
 
     def _halve(self, failed: int) -> None:
         """Take half as many slices after the memory did not hold `failed`."""
@@ -99,8 +151,8 @@ class Encoder:
         """Choose between bfloat16 and float32 on the first slices of the run."""
         exact, network = self._run(slices), self._network
         self.precision = "bfloat16"
-        self._network = self._made(torch.bfloat16)
-        difference = most_different(self.model, exact, self._run(slices).float())
+        self._network = self._made()
+        difference = most_different(self.model, exact, self._run(slices))
         if not difference <= MOST_DIFFERENT:  # also where it is not a number
             self.precision, self._network = "float32", network
             self.notes.append(
@@ -120,13 +172,15 @@ def most_different(model: MidModel, first: Tensor, second: Tensor) -> float:
     return float((scores[0] - scores[1]).abs().max())
 
 
-def encoder_for(model: MidModel, device: torch.device, precision: str = AUTO, batch_size: int | None = None) -> Encoder:
+def encoder_for(model: MidModel, device: torch.device, settings: ScoringSettings | None = None) -> Encoder:
     """An `Encoder`, the same one for the same model from a folder, so that it is made and tried once."""
+    settings = settings or ScoringSettings()
+    chosen = settings.precision, settings.batch_size, settings.engine
     if not model.hash:  # a model in training changes
-        return Encoder(model, device, precision, batch_size)
-    return _kept(model, device, precision, batch_size)
+        return Encoder(model, device, *chosen)
+    return _kept(model, device, *chosen)
 
 
 @lru_cache(maxsize=2)
-def _kept(model: MidModel, device: torch.device, precision: str, batch_size: int | None) -> Encoder:
-    return Encoder(model, device, precision, batch_size)
+def _kept(model: MidModel, device: torch.device, precision: str, batch_size: int | None, engine: str) -> Encoder:
+    return Encoder(model, device, precision, batch_size, engine)

@@ -8,6 +8,7 @@ from napari_mid.settings import setting
 
 #: "float16" is for GPUs alone.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+ENGINES = ("torch", "openvino")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class ScoringSettings:
         "numbers that the network computes with; auto is bfloat16 where that is faster and changes no score by more than 0.005, "
         "else float32",
         choices=PRECISIONS,
+        expert=True,
+    )
+    engine: str = setting(
+        "torch",
+        "what computes the embeddings; openvino is faster on CPUs, where it is installed",
+        choices=ENGINES,
         expert=True,
     )
     batch_size: int | None = setting(None, "slices encoded at once; what suits the device where not given", low=1, expert=True)

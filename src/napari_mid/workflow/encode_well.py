@@ -31,9 +31,6 @@ from napari_mid.workflow.field_store import FieldStore
 from napari_mid.workflow.locate import Look, given_once, locate_steps
 from napari_mid.workflow.resampling import resampled
 
-#: Slices between two words of progress; cancelling waits for so many.
-SLICES_AT_ONCE = 512
-
 
 @dataclasses.dataclass(frozen=True)
 class WellCells:
@@ -111,6 +108,7 @@ class Encoding:
             "pixel_size_um": self.fitted.plate.pixel_size_um,
             "scale": self.fitted.scale,
             "precision": self.settings.precision,
+            "engine": self.settings.engine,
         }
 
 
@@ -179,7 +177,7 @@ def _encode(
     encoding: Encoding, well: str, store: FieldStore, nuclei: Mapping[int, Nuclei], warnings: list[str], clock: Clock
 ) -> Steps[WellCells]:
     fitted, config = encoding.fitted, encoding.model.config
-    encoder = encoder_for(encoding.model, encoding.device, encoding.settings.precision, encoding.settings.batch_size)
+    encoder = encoder_for(encoding.model, encoding.device, encoding.settings)
     told = len(encoder.notes)
     low, high = zip(*(encoding.intensity.limits(channel) for channel in fitted.channels), strict=True)
     tables: list[pd.DataFrame] = []
@@ -204,7 +202,7 @@ def _encode(
         with clock.time("cut"):
             on_device = torch.from_numpy(planes).to(encoding.device, non_blocking=True)
             on_device, centroids = resampled(on_device, found.centroids, fitted.scale)
-            batches = slice_batches(on_device, centroids, config.slice_px, low, high, config.normalisation, SLICES_AT_ONCE)
+            batches = slice_batches(on_device, centroids, config.slice_px, low, high, config.normalisation, encoder.at_once)
         while True:
             with clock.time("cut"), torch.inference_mode():
                 slices = next(batches, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,8 @@ def measure_encoder(bench: Bench) -> Steps[list[Measured]]:
     n = len(bench.slices)
     yield Progress("timing the encoder", 0, 1, f"{n} slices")
     encoders = {"float32": Encoder(bench.model, bench.device, "float32"), "auto": encoder_for(bench.model, bench.device)}
+    if bench.device.type == "cpu" and find_spec("openvino") is not None:
+        encoders["openvino"] = Encoder(bench.model, bench.device, engine="openvino")
     tasks = {name: partial(_synchronised, bench.device, partial(encoder, bench.slices)) for name, encoder in encoders.items()}
     tasks["plain"] = partial(_synchronised, bench.device, partial(plain, bench.model, bench.slices))
     seconds = take_turns(tasks, bench.repeats)
@@ -117,7 +120,22 @@ def measure_encoder(bench: Bench) -> Steps[list[Measured]]:
             at_most=False,
             note=f"{n / seconds['auto']:.0f} slices/s",
         ),
+        *_of_openvino(bench, encoders.get("openvino"), seconds, exact),
         Measured(f"score in {used} beside plain float32", difference, "of 1", 0.005, note=f"one set of {COMPARED} slices"),
+    ]
+
+
+def _of_openvino(bench: Bench, encoder: Encoder | None, seconds: dict[str, float], exact: Tensor) -> list[Measured]:
+    """The same encoder computed by OpenVINO, where it is installed."""
+    if encoder is None:
+        return []
+    difference = _score_difference(bench.model, exact, encoder(bench.slices[:COMPARED]))
+    rate = f"{len(bench.slices) / seconds['openvino']:.0f} slices/s"
+    return [
+        Measured(
+            f"OpenVINO ({encoder.precision}) / torch as it is used here", seconds["auto"] / seconds["openvino"], "x", note=rate
+        ),
+        Measured(f"score by OpenVINO in {encoder.precision} beside plain float32", difference, "of 1", 0.005),
     ]
 
 
@@ -133,7 +151,7 @@ def measure_well(bench: Bench) -> Steps[list[Measured]]:
     for number, precision in enumerate(("float32", "auto")):
         yield Progress("timing a well", number, 2, precision)
         all_sets = ScoringSettings(precision=precision)
-        encoder = encoder_for(bench.model, bench.device, precision)
+        encoder = encoder_for(bench.model, bench.device, all_sets)
         score = partial(score_well, bench.well, bench.model, intensity=bench.intensity, device=str(bench.device))
         seconds = take_turns(
             {
