@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,17 @@ def test_galleries_without_cells_say_so():
     one_side = gallery_figure([_column("RELEVANT", [0.5]), empty], CHANNELS, CAPTION, width_px=600)
     assert "no cells" in _words(one_side)
     assert "#1" in _words(one_side)
+
+
+def test_the_outline_of_a_nucleus_lies_on_each_channel_and_only_where_it_is_known():
+    square = np.array([(2.0, 3.0), (2, 6), (5, 6), (5, 3)], np.float32)
+    outlines = np.stack([square, np.full_like(square, np.nan)])
+    made = _column("RELEVANT", [0.1, 0.2])
+    drawn = dataclasses.replace(made, outlines=outlines)
+    by_slice = _axes(gallery_figure([drawn], CHANNELS, CAPTION))
+    for channel in range(len(CHANNELS)):
+        (line,) = by_slice[f"RELEVANT 0 {channel}"].patches
+        np.testing.assert_allclose(line.get_xy()[:4], square[:, ::-1])
+        assert not by_slice[f"RELEVANT 1 {channel}"].patches
+    with pytest.raises(ValueError, match="outlines"):
+        dataclasses.replace(made, outlines=outlines[:1])

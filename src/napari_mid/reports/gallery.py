@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
 from napari_mid.reports.caption import Caption
@@ -19,6 +19,8 @@ from napari_mid.reports.scale_bar import ScaleBar, scale_bar
 #: Slices shown on each side unless told otherwise.
 ROWS = 8
 GREY = "#ffffff"
+#: Colour of the outlines of nuclei, and their width in points.
+OUTLINE, OUTLINE_PT = "#ffffff", 0.6
 #: A slice is printed at most this wide, in inches.
 LARGEST_IN = 1.25
 GAP_IN = 0.04
@@ -39,12 +41,15 @@ class GalleryColumn:
         (N,) 1 is the most relevant cell of the well.
     relevance
         (N,)
+    outlines
+        (N, K, 2), (y, x) in pixels of the slice, the nucleus of each; NaN where unknown. None draws none.
     """
 
     title: str
     slices: NDArray[np.float32]
     ranks: NDArray[np.int64]
     relevance: NDArray[np.float64]
+    outlines: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.slices)
@@ -53,6 +58,8 @@ class GalleryColumn:
                 f"slices {self.slices.shape}, ranks {self.ranks.shape} and relevance {self.relevance.shape} "
                 "must be (N, C, S, S), (N,) and (N,)"
             )
+        if self.outlines is not None and (self.outlines.ndim != 3 or self.outlines.shape[::2] != (n, 2)):
+            raise ValueError(f"outlines are {self.outlines.shape}, expected ({n}, K, 2)")
 
 
 def slice_strip(planes: NDArray[Any], colours: Sequence[str] | None = None, gap_px: int = 0) -> NDArray[np.uint8]:
@@ -204,6 +211,9 @@ def _draw_column(
             place_left = left + label_in + 0.1 + channel * (tile + GAP_IN)
             axes = page.axes(place_left, top, tile, tile, f"{column.title} {number} {channel}")
             axes.imshow(slice_strip(planes[channel : channel + 1], [colour]), interpolation="nearest", aspect="auto")
+            if column.outlines is not None and np.isfinite(column.outlines[number]).all():
+                line = Polygon(column.outlines[number][:, ::-1], fill=False, edgecolor=OUTLINE, linewidth=OUTLINE_PT)
+                axes.add_patch(line)
 
 
 def _draw_foot(page: Page, shape: tuple[int, ...], pixel_size_um: float | None) -> None:

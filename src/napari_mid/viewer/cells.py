@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from napari_mid.cells.edits import EDITED
 from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.outlined import outlines_at
 from napari_mid.images.layout import WellLayout
 from napari_mid.inference.result import WellResult
 
@@ -21,6 +24,25 @@ def cell_positions(cells: pd.DataFrame, layout: WellLayout) -> NDArray[np.float6
         if int(field) in layout.origins:
             moved[sites == field] = layout.to_well(int(field), positions[sites == field])
     return moved
+
+
+def nuclei_table(nuclei: Mapping[int, Nuclei], layout: WellLayout) -> pd.DataFrame:
+    """A row per nucleus, in the order of `cells.edits.placed`: where it lies, in the columns of `WellResult.cells`."""
+    numbers = [number for number in sorted(nuclei) if number in layout.origins]
+    centroids = np.concatenate([np.empty((0, 2)), *(nuclei[number].centroids for number in numbers)])
+    return pd.DataFrame(
+        {
+            "Metadata_Site": np.repeat(np.array(numbers, dtype=np.int64), [len(nuclei[number]) for number in numbers]),
+            "Nuclei_Location_Center_X": centroids[:, 1],
+            "Nuclei_Location_Center_Y": centroids[:, 0],
+        }
+    )
+
+
+def cell_outlines(outlined: Mapping[int, Nuclei] | None, cells: pd.DataFrame) -> NDArray[np.float32]:
+    """(N, K, 2) outlines of the rows of `WellResult.cells` in pixels of their fields; NaN where not known."""
+    places = cells[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy(dtype=float)
+    return outlines_at(outlined or {}, cells["Metadata_Site"].to_numpy(dtype=np.int64), places)
 
 
 def nuclei_of_result(result: WellResult) -> dict[int, Nuclei]:

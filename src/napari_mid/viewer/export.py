@@ -20,7 +20,7 @@ from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.viewer.region import region_in_view
-from napari_mid.viewer.thumbnails import cell_slices
+from napari_mid.viewer.thumbnails import cell_slices, contours
 
 #: Width of exported pictures in pixels, unless the user chooses another.
 WIDTH_PX = 2000
@@ -126,7 +126,8 @@ def export_gallery(session: Session, path: Path, *, width_px: int = WIDTH_PX, ro
         picked = cells.iloc[chosen]
         slices = cell_slices(images, picked, config.slice_px, contract.channels, intensity, config.normalisation)
         ranks, relevance = picked["rank"].to_numpy(dtype=np.int64), picked["relevance"].to_numpy(dtype=np.float64)
-        columns.append(GalleryColumn(title, slices, ranks, relevance))
+        outlines = contours(picked, session.outlined, config.slice_px) if "galleries" in session.outlines_on else None
+        columns.append(GalleryColumn(title, slices, ranks, relevance, outlines))
     figure = gallery_figure(
         columns,
         [(plate.channels[channel].name, colours[channel]) for channel in contract.channels],

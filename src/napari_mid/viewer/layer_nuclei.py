@@ -37,7 +37,7 @@ def nuclei_from_layer(presenter: Presenter, layer: Any) -> tuple[dict[int, Nucle
     ours = (presenter.points_layer, presenter.preview.layer, presenter.editor.layer)
     if isinstance(layer, Labels):
         nucleus = next((index for index, channel in enumerate(plate.channels) if channel.role == "nucleus"), None)
-        return _from_labels(layer, images, nucleus, pixel_scale(plate)[0])
+        return _from_labels(layer, images, nucleus, pixel_scale(plate)[0], bool(session.outlines_on))
     if isinstance(layer, Points) and not any(layer is one for one in ours):
         return _from_points(layer, images, pixel_scale(plate)[0])
     found = "nothing" if layer is None else f"the layer {layer.name}"
@@ -47,7 +47,7 @@ def nuclei_from_layer(presenter: Presenter, layer: Any) -> tuple[dict[int, Nucle
 
 
 def _from_labels(
-    layer: Any, images: WellImages, nucleus: int | None, size: tuple[float, float]
+    layer: Any, images: WellImages, nucleus: int | None, size: tuple[float, float], outlines: bool
 ) -> tuple[dict[int, Nuclei], tuple[str, ...]]:
     from napari_mid.cells.from_layers import nuclei_from_labels
 
@@ -75,7 +75,8 @@ def _from_labels(
         rows = _pixels(np.arange(pixels.shape[-2]) + top, matrix[0, 0], offset[0])
         columns = _pixels(np.arange(pixels.shape[-1]) + left, matrix[1, 1], offset[1])
         image = None if nucleus is None or nucleus in images.absent.get(field, frozenset()) else pixels[nucleus]
-        found[field] = nuclei_from_labels(_sampled(labels, rows, columns), image, well=images.well, field=field)
+        mine = _sampled(labels, rows, columns)
+        found[field] = nuclei_from_labels(mine, image, well=images.well, field=field, outlines=outlines)
     if labels.any() and not any(len(nuclei) for nuclei in found.values()):
         raise WellError(
             f"No label of the layer {layer.name}, whose size is {labels.shape}, lies on a field of {images.well}: see that it "

@@ -20,6 +20,7 @@ from napari_mid.viewer.compat import camera, scale_bar, text_overlay
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.nuclei_editor import NucleiEditor
+from napari_mid.viewer.outline_layer import RING_COLOUR, OutlineLayer
 from napari_mid.viewer.overview import OverviewLayers
 from napari_mid.viewer.preview_layer import PreviewLayer
 from napari_mid.viewer.region import bring_into_view
@@ -74,6 +75,7 @@ class Presenter:
         #: nuclei edited by hand, and those of a preview
         self.editor = NucleiEditor(viewer, session, lambda: self.points_layer)
         self.preview = PreviewLayer(viewer, session)
+        self.outlines = OutlineLayer(viewer, session)
         self._hiding, self._was_visible = False, True
         events = session.events
         # first, so that the layers of the well are gone, whose pixels are of another size, when those of the plate come
@@ -85,6 +87,7 @@ class Presenter:
         events.intensity_changed.connect(self._image_layers.show_contrast)
         events.nuclei_changed.connect(self._show_cells)
         events.result_changed.connect(self._show_cells)
+        events.outlines_changed.connect(self._show_outlines)
         events.cell_changed.connect(self._show_cell)
         events.editing_changed.connect(self._on_editing)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
@@ -185,37 +188,43 @@ class Presenter:
         remove(self.viewer, [self._points])
         self._points, self._positions = None, np.empty((0, 2))
         self._show_text()
-        if session.images is None or session.plate is None:
-            return
-        result, nuclei, layout = session.result, session.nuclei, session.images.layout
-        scale, unit = pixel_scale(session.plate)
+        if session.images is not None and session.plate is not None:
+            self._add_cells(session.plate, session.images)
+        self._show_outlines()
+
+    def _add_cells(self, plate: Plate, images: WellImages) -> None:
+        result, nuclei, layout = self.session.result, self.session.nuclei, images.layout
+        scale, unit = pixel_scale(plate)
         common = {
             "scale": scale,
             "units": (unit, unit),
             "axis_labels": ("y", "x"),
-            "metadata": {"plate": session.plate.name, "well": session.well},
+            "metadata": {"plate": plate.name, "well": images.well},
             "visible": self._was_visible and not self._hiding,
         }
         if result is not None and result.n_cells:
-            self._diameter = dot_diameter(
-                result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), session.plate.pixel_size_um
-            )
+            self._diameter = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
             self._add_relevance(result.cells, cell_positions(result.cells, layout), common)
         elif nuclei:
             positions, areas = placed(nuclei, layout)
-            self._diameter = dot_diameter(areas, session.plate.pixel_size_um)
+            self._diameter = dot_diameter(areas, plate.pixel_size_um)
             self._points = self.viewer.add_points(
                 positions,
                 name=NUCLEI,
-                size=ring_sizes(areas, session.plate.pixel_size_um)[0],
+                size=ring_sizes(areas, plate.pixel_size_um)[0],
                 face_color="transparent",
-                border_color="white",
+                border_color=[RING_COLOUR],
                 border_width=RING_WIDTH,
                 **common,
             )
         if self._points is not None:
             self._points.editable = False
             self._show_cell()
+
+    def _show_outlines(self) -> None:
+        on = "canvas" in self.session.outlines_on
+        if on or self.outlines.on:
+            self.outlines.show(on, self.points_layer)
 
     def _add_relevance(self, cells: pd.DataFrame, positions: NDArray[np.float64], common: dict[str, Any]) -> None:
         from napari.utils.colormaps import Colormap
@@ -265,6 +274,7 @@ class Presenter:
             self._was_visible = layer is None or layer.visible
         if layer is not None:
             layer.visible = self._was_visible and not hidden
+        self.outlines.hide(hidden or not self._was_visible)
 
     # -- the selected cell, both ways ------------------------------------------------------------------------------------------
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.outlined import slice_outlines
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.well_images import WellImages
+from napari_mid.viewer.cells import cell_outlines
 
 
 def cell_slices(
@@ -59,3 +62,9 @@ def cell_slices(
         slices = cut_slices(torch.from_numpy(window), [(y - top, x - left)], size_px, low, high, normalisation)
         found[row] = slices[0].numpy()
     return found
+
+
+def contours(cells: pd.DataFrame, outlined: Mapping[int, Nuclei] | None, size_px: int) -> NDArray[np.float32]:
+    """(N, K, 2) outlines of the nuclei of rows of `WellResult.cells`, (y, x) in pixels of their slices; NaN where not known."""
+    places = cells[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy(dtype=float)
+    return slice_outlines(cell_outlines(outlined, cells), places, size_px)

@@ -15,6 +15,7 @@ from napari_mid.session import Session
 from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
+from napari_mid.widgets.outliner import Outliner
 from napari_mid.widgets.plate_actions import PlateActions
 from napari_mid.widgets.steps import (
     Located,
@@ -34,6 +35,7 @@ class Actions(PlateActions):
     def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
         super().__init__(session, jobs)
         self.presenter = presenter
+        self.outliner = Outliner(session, jobs)
         #: score every well as soon as its images are there
         self.auto_run = False
         session.events.images_changed.connect(self._maybe_run)
@@ -65,7 +67,8 @@ class Actions(PlateActions):
         self.finish_edits()
         session.nuclei_table = None
         well, key = session.well, session.image_key(session.well)
-        steps = locate_steps(plate, well, session.images, detection_settings(session), session.device)
+        outlines = bool(session.outlines_on)
+        steps = locate_steps(plate, well, session.images, detection_settings(session), session.device, outlines=outlines)
         self.jobs.start("run", f"detecting nuclei in {well}", steps, lambda located: self._take_nuclei(key, located))
 
     def edit_nuclei(self) -> None:

@@ -7,13 +7,15 @@ import operator
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_mid.plates.roles import channel_colours
-from napari_mid.reports.gallery import most_and_least, slice_strip
+from napari_mid.reports.gallery import most_and_least
 from napari_mid.session import Session
-from napari_mid.viewer.thumbnails import cell_slices
-from napari_mid.widgets.parts import QUIET, Section, listen, pixmap, show_text, text_label
+from napari_mid.viewer.thumbnails import cell_slices, contours
+from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.parts import QUIET, Section, listen, show_text, text_label
+from napari_mid.widgets.strip import Strip, strip_of
 
 #: Cells in each list, and the height of the lists in pixels.
 SHOWN, HEIGHT_PX = 24, 330
@@ -38,11 +40,11 @@ class Gallery(QListWidget):
         self.setMinimumHeight(HEIGHT_PX)
         self._ratio = 3.0
 
-    def show_cells(self, rows: np.ndarray, strips: list[np.ndarray], labels: list[str]) -> None:
+    def show_cells(self, rows: np.ndarray, strips: list[Strip], labels: list[str]) -> None:
         """Show the cells `rows` (row numbers in the table of cells)."""
         self.clear()
         for row, strip, label in zip(rows, strips, labels, strict=True):
-            self._ratio = strip.shape[1] / strip.shape[0]
+            self._ratio = strip.rgb.shape[1] / strip.rgb.shape[0]
             item = QListWidgetItem(_icon(strip), label)
             item.setData(_CELL, int(row))
             item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -71,11 +73,10 @@ class Gallery(QListWidget):
         self.setGridSize(QSize(width + 4, height + self.fontMetrics().height() + 8))
 
 
-def _icon(strip: np.ndarray) -> QIcon:
+def _icon(strip: Strip) -> QIcon:
     """The picture of a cell; a selected one keeps its colours."""
     # an icon is only ever made smaller, so that of small slices is enlarged first
-    times = -(-ICON_PX // strip.shape[1])
-    picture, icon = pixmap(strip.repeat(times, axis=0).repeat(times, axis=1)), QIcon()
+    picture, icon = strip.pixmap(ICON_PX), QIcon()
     for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
         icon.addPixmap(picture, mode)
     return icon
@@ -84,7 +85,7 @@ def _icon(strip: np.ndarray) -> QIcon:
 class Galleries(Section):
     """RELEVANT and IRRELEVANT beside each other."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
         self.session = session
         self.relevant, self.irrelevant = Gallery(), Gallery()
@@ -101,11 +102,18 @@ class Galleries(Section):
             row.addLayout(column)
             gallery.itemClicked.connect(self._clicked)
         self.channels = text_label(QUIET)
-        for widget in (self.channels, self.lists, self.empty):
+        self.contours = QCheckBox("contours")
+        self.contours.setToolTip("Draw the outline of each nucleus, here and in exported galleries")
+        self.contours.toggled.connect(lambda on: actions.outliner.want("galleries", on))
+        top = QHBoxLayout()
+        top.addWidget(self.channels, 1)
+        top.addWidget(self.contours)
+        self.column.addLayout(top)
+        for widget in (self.lists, self.empty):
             self.column.addWidget(widget)
         self._made_from: tuple[object, ...] = ()
         events = session.events
-        listen(self, self._show, events.result_changed, events.images_changed)
+        listen(self, self._show, events.result_changed, events.images_changed, events.outlines_changed)
         listen(self, self._mark, events.cell_changed)
         self._show()
 
@@ -115,13 +123,15 @@ class Galleries(Section):
     def _show(self) -> None:
         session = self.session
         plate, images, result, contract = session.plate, session.images, session.result, session.contract
-        made_from = (plate, images, result, contract, session.intensity, session.model)
+        outlined = session.outlined if "galleries" in session.outlines_on else None
+        made_from = (plate, images, result, contract, session.intensity, session.model, outlined)
         if len(made_from) == len(self._made_from) and all(map(operator.is_, made_from, self._made_from)):
             return  # cutting the cells out takes a moment
         self._made_from = made_from
         self.relevant.clear()
         self.irrelevant.clear()
         self.lists.hide()
+        self.contours.hide()
         show_text(self.channels, "")
         show_text(self.empty, "The most and the least relevant cells appear here after Run.")
         if result is None or not result.n_cells or images is None:
@@ -130,6 +140,7 @@ class Galleries(Section):
             return
         show_text(self.empty, "")
         self.lists.show()
+        self.contours.show()
         config, colours = session.model.config, channel_colours(plate.channels)
         names = [f'<span style="color:{colours[channel]}">{plate.channels[channel].name}</span>' for channel in contract.channels]
         show_text(self.channels, " | ".join(names))
@@ -138,7 +149,9 @@ class Galleries(Section):
         ):
             cells = result.cells.iloc[rows]
             slices = cell_slices(images, cells, config.slice_px, contract.channels, session.intensity, config.normalisation)
-            strips = [slice_strip(planes, [colours[channel] for channel in contract.channels], gap_px=2) for planes in slices]
+            stains = [colours[channel] for channel in contract.channels]
+            outlines = contours(cells, outlined, config.slice_px)
+            strips = [strip_of(planes, stains, outline) for planes, outline in zip(slices, outlines, strict=True)]
             labels = [f"#{rank:,}   {value:.2f}" for rank, value in zip(cells["rank"], cells["relevance"], strict=True)]
             gallery.show_cells(rows, strips, labels)
         self._mark()

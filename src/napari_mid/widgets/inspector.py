@@ -10,15 +10,18 @@ from qtpy.QtGui import QPixmap, QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_mid.plates.roles import channel_colours
-from napari_mid.reports.gallery import slice_strip
 from napari_mid.session import Session
-from napari_mid.viewer.thumbnails import cell_slices
-from napari_mid.widgets.parts import QUIET, Section, listen, pixmap, show_text, text_label
+from napari_mid.viewer.thumbnails import cell_slices, contours
+from napari_mid.widgets.parts import QUIET, Section, listen, show_text, text_label
+from napari_mid.widgets.strip import Strip, strip_of
 
 RELEVANCE_HELP = (
     "How much the model looked at this cell: 1 means as much as at any other; it says nothing about the direction. "
     "In brackets its standard error over the random sets."
 )
+
+#: Least width of a picture before it is fitted into the panel, in pixels.
+WIDE_PX = 600
 
 
 class Picture(QLabel):
@@ -30,10 +33,10 @@ class Picture(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(80)
 
-    def show_picture(self, rgb: np.ndarray | None) -> None:
-        """Show (Y, X, 3) uint8, or nothing."""
-        self._original = None if rgb is None else pixmap(rgb)
-        self.setVisible(rgb is not None)
+    def show_picture(self, strip: Strip | None) -> None:
+        """Show the channels of a cell, or nothing."""
+        self._original = None if strip is None else strip.pixmap(WIDE_PX)
+        self.setVisible(strip is not None)
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
@@ -66,7 +69,8 @@ class Inspector(Section):
         self.facts.setToolTip(RELEVANCE_HELP)
         for widget in (self.title, self.picture, self.channels, self.facts):
             self.column.addWidget(widget)
-        listen(self, self._show, session.events.cell_changed, session.events.result_changed)
+        events = session.events
+        listen(self, self._show, events.cell_changed, events.result_changed, events.outlines_changed)
         self._show()
 
     def _show(self) -> None:
@@ -94,15 +98,11 @@ class Inspector(Section):
             self.picture.show_picture(None)
             return
         colours = channel_colours(plate.channels)
-        slices = cell_slices(
-            images,
-            result.cells.iloc[[cell]],
-            model.config.slice_px,
-            contract.channels,
-            session.intensity,
-            model.config.normalisation,
-        )
-        self.picture.show_picture(slice_strip(slices[0], [colours[channel] for channel in contract.channels], gap_px=2))
+        cells, config = result.cells.iloc[[cell]], model.config
+        slices = cell_slices(images, cells, config.slice_px, contract.channels, session.intensity, config.normalisation)
+        outlined = session.outlined if "galleries" in session.outlines_on else None
+        outline = contours(cells, outlined, config.slice_px)[0]
+        self.picture.show_picture(strip_of(slices[0], [colours[channel] for channel in contract.channels], outline))
         show_text(
             self.channels,
             " | ".join(f'<span style="color:{colours[c]}">{plate.channels[c].name}</span>' for c in contract.channels),

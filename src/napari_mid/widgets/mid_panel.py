@@ -32,7 +32,7 @@ class MidPanel(QScrollArea):
         self.run = RunRow(session, actions)
         self.nuclei = NucleiRow(session, actions)
         self.score = ScoreCard(session)
-        self.galleries = Galleries(session)
+        self.galleries = Galleries(session, actions)
         self.inspector = Inspector(session)
         self.export = ExportRow(session, actions)
         content = QWidget()

@@ -53,9 +53,12 @@ class NucleiRow(Section):
         self.more = _toggle("Settings", "How nuclei are located, with a preview on the image", self.settings)
         self.more.toggled.connect(self._preview_on)
         self.fields = _toggle("Fields", "Nuclei of each field", self.counts)
+        self.outlines = _button("Outlines", "Draw the outlines of the nuclei instead of rings")
+        self.outlines.setCheckable(True)
+        self.outlines.toggled.connect(lambda on: actions.outliner.want("canvas", on))
         self.column.addLayout(_row(heading("Nuclei"), self.count, stretch=1))
         self.column.addLayout(_row(self.detect_button, self.edit_button, self.more, self.fields))
-        self.column.addLayout(_row(self.layer_button, self.table_button, self.restore_button))
+        self.column.addLayout(_row(self.layer_button, self.table_button, self.outlines, self.restore_button))
         for widget in (self.warnings, self.editing, self.settings, self.counts):
             self.column.addWidget(widget)
         events = session.events

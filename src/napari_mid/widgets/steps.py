@@ -102,12 +102,16 @@ class Located:
     warnings: tuple[str, ...] = ()
 
 
-def locate_steps(plate: Plate, well: str, images: WellImages | None, settings: DetectionSettings, device: str) -> Steps[Located]:
-    """Locate the nuclei of `well`."""
+def locate_steps(
+    plate: Plate, well: str, images: WellImages | None, settings: DetectionSettings, device: str, *, outlines: bool = False
+) -> Steps[Located]:
+    """Locate the nuclei of `well`, with their outlines where these are wanted."""
     from napari_mid.workflow.detect import detect_well_steps
 
     warnings: list[str] = []
-    nuclei = yield from detect_well_steps(plate, well, images=images, settings=settings, device=device, warnings=warnings)
+    nuclei = yield from detect_well_steps(
+        plate, well, images=images, settings=settings, device=device, warnings=warnings, outlines=outlines
+    )
     return Located(nuclei, tuple(warnings))
 
 
@@ -130,7 +134,7 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
     from napari_mid.workflow.score_well import score_well_steps
 
     images, nuclei, model, device = session.images, session.nuclei, session.model, session.device
-    detection = detection_settings(session)
+    detection, outlines = detection_settings(session), bool(session.outlines_on)
     assert model is not None
     intensity = yield from _known_intensity(session, plate)
     if images is None:
@@ -139,7 +143,7 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
         if session.nuclei_table is not None:
             located = yield from table_steps(session.nuclei_table, plate, well, images)
         else:
-            located = yield from locate_steps(plate, well, images, detection, device)
+            located = yield from locate_steps(plate, well, images, detection, device, outlines=outlines)
         yield Partial(located)
         nuclei = located.nuclei
     return (

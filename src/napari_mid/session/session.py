@@ -8,73 +8,24 @@ drops it when the user has moved on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from psygnal import Signal, SignalGroup
 
 from napari_mid.cells.edits import EditCount
 from napari_mid.cells.kept import KeptNuclei, WellKey, well_key
 from napari_mid.cells.nuclei import Nuclei
+from napari_mid.cells.outlined import have_outlines
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.overview import Thumbnail
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
+from napari_mid.session.events import Message, OutlinesOn, SessionEvents, Work
 from napari_mid.workflow.plate_contract import Contract, check_contract
 
 if TYPE_CHECKING:
     from napari_mid.cells.settings import DetectionSettings
     from napari_mid.model.network import MidModel
-
-
-class SessionEvents(SignalGroup):
-    """Emitted after the change; handlers read the session."""
-
-    plate_changed = Signal()
-    model_changed = Signal()
-    well_changed = Signal()
-    images_changed = Signal()
-    #: the open well came at a coarse resolution, before its images
-    preview_changed = Signal()
-    #: the overview of the plate came, grew, or went
-    overview_changed = Signal()
-    nuclei_changed = Signal()
-    #: the nuclei are being edited by hand, were edited further, or are not any more
-    editing_changed = Signal()
-    #: the current well's result came or went
-    result_changed = Signal()
-    #: any well's result came or went: the plate map redraws
-    results_changed = Signal()
-    #: the plate-wide intensity range was measured
-    intensity_changed = Signal()
-    #: another cell is selected, or none
-    cell_changed = Signal()
-    #: background work started, moved on, or ended
-    work_changed = Signal()
-    #: something to tell the user
-    told = Signal(object)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something to tell the user, in one sentence."""
-
-    text: str
-    level: Literal["info", "warning", "error"] = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Background work under way.
-
-    `fraction` is from 0 to 1, or None where it is not known.
-    """
-
-    what: str
-    fraction: float | None = None
-    detail: str = ""
 
 
 class Session:
@@ -91,6 +42,8 @@ class Session:
         self._overview: Mapping[str, Thumbnail] | None = None
         self._nuclei: dict[int, Nuclei] | None = None
         self._nuclei_warnings: tuple[str, ...] = ()
+        self._outlined: dict[int, Nuclei] | None = None
+        self._outlines_on: frozenset[OutlinesOn] = frozenset()
         self._editing: EditCount | None = None
         self._results: dict[str, WellResult] = {}
         self._cell: int | None = None
@@ -182,6 +135,7 @@ class Session:
         self._images = self._preview = None
         self._nuclei = self.kept.get(well_key(self._plate, well))
         self._nuclei_warnings = ()
+        self._outlined = None
         self._nuclei_generation += 1
         self.events.well_changed.emit()
         self.events.images_changed.emit()
@@ -219,6 +173,21 @@ class Session:
     def nuclei_warnings(self) -> tuple[str, ...]:
         """What is odd about the nuclei of the open well, one sentence each."""
         return self._nuclei_warnings
+
+    @property
+    def outlined(self) -> Mapping[int, Nuclei] | None:
+        """Nuclei of the open well whose outlines are known, by field: `nuclei`, or those that were outlined later."""
+        return self._nuclei if have_outlines(self._nuclei) else self._outlined
+
+    @property
+    def outlines_on(self) -> frozenset[OutlinesOn]:
+        """Where outlines of nuclei are wanted."""
+        return self._outlines_on
+
+    @outlines_on.setter
+    def outlines_on(self, places: Iterable[OutlinesOn]) -> None:
+        self._outlines_on = frozenset(places)
+        self.events.outlines_changed.emit()
 
     @property
     def editing(self) -> EditCount | None:
@@ -317,7 +286,16 @@ class Session:
             return False
         if self.kept.put(well_key(self._plate, self._well), nuclei):
             self.tell(f"The nuclei of {self._well} that you edited were replaced; Restore edits, under Nuclei, brings them back.")
+        self._outlined = None
         self._set_nuclei(nuclei, warnings)
+        return True
+
+    def offer_outlines(self, key: tuple[object, ...], outlined: Mapping[int, Nuclei]) -> bool:
+        """Take nuclei with outlines if `key` is still the `image_key` of the open well; nothing else changes."""
+        if self._well is None or key != self.image_key(self._well):
+            return False
+        self._outlined = dict(outlined)
+        self.events.outlines_changed.emit()
         return True
 
     def keep_edited(self, key: WellKey, nuclei: Mapping[int, Nuclei]) -> None:

@@ -1,0 +1,6 @@
+"""What the user is looking at: evented state, no Qt, no napari."""
+
+from napari_mid.session.events import Message, OutlinesOn, SessionEvents, Work
+from napari_mid.session.session import Session
+
+__all__ = ["Message", "OutlinesOn", "Session", "SessionEvents", "Work"]

@@ -1,0 +1,59 @@
+"""One cell as a picture: its channels side by side, with the outline of its nucleus on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPointF, QRectF
+from qtpy.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
+
+from napari_mid.reports.gallery import OUTLINE, slice_strip
+from napari_mid.widgets.parts import pixmap
+
+#: Pixels between two channels.
+GAP_PX = 2
+#: Width of an outline as a part of the picture's width.
+LINE = 1 / 280
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The channels of a cell.
+
+    Parameters
+    ----------
+    rgb
+        (S, C * S + (C - 1) * GAP_PX, 3) uint8.
+    outline
+        (K, 2), (y, x) in pixels of a slice; NaN where it is unknown.
+    """
+
+    rgb: NDArray[np.uint8]
+    outline: NDArray[np.float32]
+
+    def pixmap(self, least_px: int) -> QPixmap:
+        """A picture at least `least_px` wide: the slice enlarged by a whole number, the outline as a line."""
+        times = -(-least_px // self.rgb.shape[1])
+        picture = pixmap(self.rgb.repeat(times, axis=0).repeat(times, axis=1))
+        if not np.isfinite(self.outline).all():
+            return picture
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(OUTLINE), max(1.0, LINE * picture.width())))
+        edge, step = self.rgb.shape[0] * times, (self.rgb.shape[0] + GAP_PX) * times
+        # a pixel's place is its middle
+        polygon = QPolygonF([QPointF(x, y) for y, x in ((self.outline + 0.5) * times).tolist()])
+        for left in range(0, picture.width(), step):
+            painter.setClipRect(QRectF(left, 0, edge, edge))
+            painter.drawPolygon(polygon.translated(left, 0))
+        painter.end()
+        return picture
+
+
+def strip_of(planes: NDArray[Any], colours: Sequence[str], outline: NDArray[np.float32]) -> Strip:
+    """The channels (C, S, S) of a cell, from 0 to 1, in C hex `colours`."""
+    return Strip(slice_strip(planes, colours, gap_px=GAP_PX), outline)
