@@ -64,7 +64,6 @@ def test_too_little_memory_halves_the_batch_and_says_so(
     model: MidModel, slices: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = Encoder(model, CPU, "float32", batch_size=32)
-    monkeypatch.setattr(encoder, "_spread", encoder._in_turn)  # as on a GPU
     run = encoder._run
 
     def small_memory(batch: torch.Tensor) -> torch.Tensor:
@@ -73,7 +72,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
         return run(batch)
 
     monkeypatch.setattr(encoder, "_run", small_memory)
-    assert torch.allclose(encoder(slices), expected(model, slices), atol=1e-5)
+    assert torch.allclose(encoder._in_turn(slices), expected(model, slices), atol=1e-5)
     assert encoder.batch_size == 8
     assert len(encoder.notes) == 2
     assert "no memory for 32 slices" in encoder.notes[0]
@@ -81,14 +80,13 @@ def test_too_little_memory_halves_the_batch_and_says_so(
 
 def test_no_memory_for_one_slice_is_an_error(model: MidModel, slices: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Encoder(model, CPU, "float32")
-    monkeypatch.setattr(encoder, "_spread", encoder._in_turn)
 
     def no_memory(batch: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(encoder, "_run", no_memory)
     with pytest.raises(torch.OutOfMemoryError):
-        encoder(slices)
+        encoder._in_turn(slices)
 
 
 def test_no_slices_have_no_embeddings(model: MidModel, slices: torch.Tensor) -> None:
@@ -118,7 +116,7 @@ def test_the_cores_share_the_batches_and_the_setting_of_threads_stays(
     try:
         assert torch.allclose(encoder(slices), expected(model, slices), atol=1e-5)
         assert torch.get_num_threads() == 2
-        assert all("encode" in name for name in used)
+        assert all("core" in name for name in used)
         torch.set_num_threads(1)
         used.clear()
         encoder(slices)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from napari_mid.cells.cores import over_cores
 from napari_mid.cells.device import has_fast_bfloat16
 from napari_mid.errors import SettingsError
 from napari_mid.inference.openvino_network import OpenVinoNetwork
@@ -86,7 +86,10 @@ class Encoder:
             self._settle(slices[:TRIED])
         if self.engine == "openvino":
             return self._run(slices)
-        return self._spread(slices) if self.device.type == "cpu" else self._in_turn(slices)
+        if self.device.type == "cpu":
+            starts = range(0, len(slices), self.batch_size)
+            return torch.cat(over_cores(self._run, [slices[start : start + self.batch_size] for start in starts]))
+        return self._in_turn(slices)
 
     def _in_turn(self, slices: Tensor) -> Tensor:
         """Batch after batch, each as large as the memory holds."""
@@ -103,23 +106,6 @@ class Encoder:
                 continue
             start += len(batch)
         return torch.cat(parts)
-
-    def _spread(self, slices: Tensor) -> Tensor:
-        """A batch for each core, each core on its own: they never wait for each other, as they do within one convolution."""
-        batches = [slices[start : start + self.batch_size] for start in range(0, len(slices), self.batch_size)]
-        threads = torch.get_num_threads()
-        if threads == 1 or len(batches) == 1:
-            return torch.cat([self._run(batch) for batch in batches])
-
-        def run(batch: Tensor) -> Tensor:
-            with torch.inference_mode():  # of this thread
-                return self._run(batch)
-
-        try:
-            with ThreadPoolExecutor(threads, "napari-mid encode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return torch.cat(list(pool.map(run, batches)))
-        finally:
-            torch.set_num_threads(threads)  # parts of the setting hold for the whole process
 
     def _made(self) -> Callable[[Tensor], Tensor]:
         """The network in the precision of now."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from napari_mid.cells.cores import over_cores
 from napari_mid.cells.device import has_fast_bfloat16
 from napari_mid.inference.encoder import AUTO
 from napari_mid.model.blocks import Block, attention_over_slices
@@ -72,11 +73,16 @@ class SetReader:
         """
         sets = sets.to(self.tokens.device)
         at_once = max(1, self._limit // (sets.shape[1] + 1))
-        with self._precision():
-            parts = [self._read(sets[start : start + at_once]) for start in range(0, len(sets), at_once)]
+        some = [sets[start : start + at_once] for start in range(0, len(sets), at_once)]
+        on_cpu = self.tokens.device.type == "cpu"
+        parts = over_cores(self._read, some) if on_cpu else [self._read(each) for each in some]
         return torch.cat([logits for logits, _ in parts]).float(), torch.cat([attention for _, attention in parts]).float()
 
     def _read(self, sets: Tensor) -> tuple[Tensor, Tensor]:
+        with self._precision():  # a setting of the thread
+            return self._read_part(sets)
+
+    def _read_part(self, sets: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.nn.functional.pad(sets + 1, (1, 0))  # CLS first
         blocks = [_block(self.model, index) for index in range(len(self.model.blocks))]
         if len(blocks) == 1:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.cells.detectors import detect_field
+from napari_mid.cells.cores import over_cores
+from napari_mid.cells.detectors import EXTRAS, detect_field
 from napari_mid.cells.diameter import wanted_diameter
 from napari_mid.cells.duplicates import duplicates_left_out, without_duplicates
 from napari_mid.cells.field_facts import FieldFacts, field_facts
@@ -31,6 +32,9 @@ STEP = "locating nuclei"
 SAME_DIAMETER = 1.25
 #: A field with fewer nuclei has no say in how large those of the well are, unless no field has more.
 FEW_NUCLEI = 5
+
+#: Fields with more pixels than this together are not looked at at the same time: a detector needs some 60 bytes for each.
+PX_AT_ONCE = 10_000_000
 
 #: Gives the nucleus channel (Y, X) of a field by its number; raises `ImageReadError`.
 Read = Callable[[int], NDArray[Any]]
@@ -88,15 +92,20 @@ def locate_steps(
             masks=look.masks,
         )
 
+    def look_at(item: tuple[int, NDArray[Any]]) -> tuple[FieldFacts, Nuclei]:
+        return field_facts(item[1]), detect(item[1], item[0], look.settings)
+
+    together: list[tuple[int, NDArray[Any]]] = []
     for done, number in enumerate(numbers):
         yield Progress(STEP, done, len(numbers), well.fields[number].key)
         try:
-            image = read(number)
+            together.append((number, read(number)))
         except ImageReadError as error:
             unread.append(str(error))
-            continue
-        facts[number] = field_facts(image)
-        found[number] = detect(image, number, look.settings)
+        if number == numbers[-1] or len(together) >= _at_once(look, together):
+            for (each, _), (fact, nuclei) in zip(together, over_cores(look_at, together), strict=True):
+                facts[each], found[each] = fact, nuclei
+            together = []
     if unread and not found:
         raise ImageReadError(f"No field of well {well.name} of plate {well.plate} can be read: {unread[0]}")
     wanted_px = wanted_diameter(look.settings, pixel_size_um)
@@ -143,6 +152,15 @@ def given_once(
     if (twice := duplicates_left_out(once) - before) > 0:
         warnings.append(f"{twice} of the nuclei given for {well.name} are shown by two of its fields and are counted once")
     return once
+
+
+def _at_once(look: Look, images: list[tuple[int, NDArray[Any]]]) -> int:
+    """How many fields are looked at together: one for each core of the CPU, within `PX_AT_ONCE`; one after the other on a GPU."""
+    import torch
+
+    if look.device.type != "cpu" or look.settings.detector in EXTRAS or not images:
+        return 1  # other people's programs use the cores in their own way
+    return max(1, min(torch.get_num_threads(), PX_AT_ONCE // images[-1][1].size))
 
 
 def _common_diameter(found: dict[int, Nuclei]) -> float | None:
