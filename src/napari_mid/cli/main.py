@@ -16,6 +16,7 @@ COMMANDS = {
     "detect": "locate nuclei in a plate, an image or a folder of images",
     "train": "train a model on labelled wells",
     "score": "score the wells of a plate with a model",
+    "evaluate": "say what scores are worth: metrics with intervals, baselines, shortcuts",
     "simulate": "draw a plate with known truth, in a real format",
     "report": "figures and a report of chosen wells",
     "import-xprofiler": "turn weights in the layout of the method's authors into a model folder",

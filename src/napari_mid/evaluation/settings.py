@@ -1,0 +1,36 @@
+"""How scores are evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_mid.evaluation.baselines import baseline_names
+from napari_mid.settings import setting
+
+UNITS = ("compound", "compound_dose", "well")
+AGGREGATES = ("mean", "highest_dose", "maximum")
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is counted, and against what it is compared."""
+
+    unit: str = setting(
+        "compound", "what is counted once: all wells of a compound, those of one dose, or each well", choices=UNITS
+    )
+    aggregate: str = setting(
+        "mean",
+        "score of a compound: mean of its wells, mean of those at its highest concentration, or that of its highest dose mean",
+        choices=AGGREGATES,
+    )
+    baselines: tuple[str, ...] = setting((), "predictors that are trained and judged on the same split", choices=baseline_names)
+    controls: bool = setting(False, "count wells with the role of a control, too")
+    truth: bool = setting(
+        True, "where a simulated plate's truth lies beside it, say whether relevance finds the cells that reacted"
+    )
+    threshold: float | None = setting(
+        None, "score from which a unit is called positive; the model's where not given", low=0, high=1
+    )
+    resamples: int = setting(1000, "bootstrap resamples of the compounds", low=10, high=100_000, expert=True)
+    folds: int = setting(5, "folds of cross-validation where the model's own split cannot be used", low=2, high=50, expert=True)
+    seed: int = setting(0, "seed of resamples, folds and baselines", low=0)
