@@ -17,6 +17,7 @@ from napari_mid.model.folder import load_model, save_model
 from napari_mid.model.network import MidModel
 from napari_mid.plates import open_plate
 from napari_mid.plates.plate import Plate
+from napari_mid.workflow.encode_well import in_batches
 from napari_mid.workflow.field_store import FieldStore
 from napari_mid.workflow.score_well import score_well
 
@@ -122,3 +123,11 @@ def test_fields_are_read_once_and_again_where_they_do_not_fit(plate: Plate, monk
     assert len(read) == 1
     assert first.shape == (2, 120, 120)
     assert first[0].mean() != first[1].mean()
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [3], [5, 5], [2, 0, 9, 1, 4], [12]])
+def test_rows_come_in_full_batches(sizes: list[int]) -> None:
+    rows = torch.arange(sum(sizes))
+    found = list(in_batches(iter(torch.split(rows, sizes)), 4))
+    assert all(len(batch) == 4 for batch in found[:-1])
+    assert torch.equal(torch.cat([torch.empty(0, dtype=rows.dtype), *found]), rows)

@@ -105,11 +105,11 @@ def test_a_well_in_which_fields_agree_is_looked_through_once(tmp_path, monkeypat
     )
     images = {number: draw(spots_of(SHAPE), 8, seed=number) for number in (1, 2, 3)}
     finish(detect_well_steps(plate_of(tmp_path, images), "B03", settings=THRESHOLD))
-    assert looked == [1, 2, 3]
+    assert sorted(looked) == [1, 2, 3]
     images[3] = draw(spots_of(SHAPE)[:4], 3)
     looked.clear()
     finish(detect_well_steps(plate_of(tmp_path, images), "B03", settings=THRESHOLD))
-    assert looked == [1, 2, 3, 3]
+    assert sorted(looked) == [1, 2, 3, 3]
 
 
 def test_masks_of_a_plate_give_the_same_nuclei_again(tmp_path):

@@ -179,51 +179,80 @@ def _encode(
     fitted, config = encoding.fitted, encoding.model.config
     encoder = encoder_for(encoding.model, encoding.device, encoding.settings)
     told = len(encoder.notes)
-    low, high = zip(*(encoding.intensity.limits(channel) for channel in fitted.channels), strict=True)
-    tables: list[pd.DataFrame] = []
+    cutter = _Cutter(encoding, well, store, nuclei, encoder.at_once)
     embeddings, sharp = [torch.empty((0, config.width))], [torch.empty(0)]
     # a model that does not see the nuclear stain sees cells, which are blurred as well
     stain = fitted.channels.index(fitted.nucleus) if fitted.nucleus in fitted.channels else 0
-    wanted = [number for number in store.numbers if number in nuclei]
-    n_cells, readable, bits = sum(len(nuclei[number]) for number in wanted), 0, 0
-    for number in wanted:
-        try:
-            with clock.time("read"):
-                planes = store.pixels(number)[: len(fitted.channels)]
-        except ImageReadError as error:
-            warnings.append(str(error))
-            continue
-        readable, bits = readable + 1, max(bits, bits_of(planes))
-        found, outside = inside_image(nuclei[number], planes.shape)
-        if outside:
-            key = fitted.plate[well].fields[number].key
-            warnings.append(f"{outside} of the nuclei given for {key} lie outside its image and are left out")
-        tables.append(cell_rows(fitted.plate.name, found, round(config.slice_px / fitted.scale), planes.shape))
-        with clock.time("cut"):
-            on_device = torch.from_numpy(planes).to(encoding.device, non_blocking=True)
-            on_device, centroids = resampled(on_device, found.centroids, fitted.scale)
-            batches = slice_batches(on_device, centroids, config.slice_px, low, high, config.normalisation, encoder.at_once)
-        while True:
-            with clock.time("cut"), torch.inference_mode():
-                slices = next(batches, None)
-            if slices is None:
-                break
-            with clock.time("encode"):
-                # they stay on the device, so that it need not be waited for
-                embeddings.append(encoder(slices))
-                sharp.append(sharpness(slices[:, stain]))
-            done = sum(map(len, embeddings))
-            yield Progress(f"scoring {well}", n_cells + done, 2 * n_cells, f"{done} of {n_cells} cells read")
+    n_cells = sum(len(nuclei[number]) for number in cutter.numbers)
+    batches = in_batches(cutter.slices(), encoder.at_once)
+    while True:
+        with clock.time("cut"), torch.inference_mode():
+            slices = next(batches, None)
+        if slices is None:
+            break
+        with clock.time("encode"):
+            # they stay on the device, so that it need not be waited for
+            embeddings.append(encoder(slices))
+            sharp.append(sharpness(slices[:, stain]))
+        done = sum(map(len, embeddings))
+        yield Progress(f"scoring {well}", n_cells + done, 2 * n_cells, f"{done} of {n_cells} cells read")
     with clock.time("encode"):
         together, sharpnesses = (
             torch.cat([part.to(encoding.device) for part in parts]).cpu().numpy() for parts in (embeddings, sharp)
         )
-    if wanted and not readable:
+    warnings += cutter.warnings
+    if cutter.numbers and not cutter.readable:
         raise ImageReadError(f"No field of well {well} of plate {fitted.plate.name} can be read: {warnings[0]}")
-    table = pd.concat(tables, ignore_index=True) if tables else cell_rows(fitted.plate.name, no_nuclei(well), 0, (0, 0))
-    warnings += depth_warning(encoding.model, bits)
-    table = table.assign(sharpness=sharpnesses.astype(np.float64))
+    tables = cutter.tables or [cell_rows(fitted.plate.name, no_nuclei(well), 0, (0, 0))]
+    warnings += depth_warning(encoding.model, cutter.bits)
+    table = pd.concat(tables, ignore_index=True).assign(sharpness=sharpnesses.astype(np.float64))
     return WellCells(table, together, (*warnings, *encoder.notes[told:]), encoder.precision)
+
+
+class _Cutter:
+    """Cuts the slices of a well, field by field, and notes what it meets on the way."""
+
+    def __init__(self, encoding: Encoding, well: str, store: FieldStore, nuclei: Mapping[int, Nuclei], at_once: int) -> None:
+        self.encoding, self.well, self.store, self.nuclei, self.at_once = encoding, well, store, nuclei, at_once
+        self.numbers = [number for number in store.numbers if number in nuclei]
+        self.tables: list[pd.DataFrame] = []
+        self.warnings: list[str] = []
+        self.readable = self.bits = 0
+
+    def slices(self) -> Iterator[torch.Tensor]:
+        """The slices (M, C, S, S), no more than `at_once` together, in the order of the rows of `tables`."""
+        fitted, config = self.encoding.fitted, self.encoding.model.config
+        low, high = zip(*(self.encoding.intensity.limits(channel) for channel in fitted.channels), strict=True)
+        for number in self.numbers:
+            try:
+                planes = self.store.pixels(number)[: len(fitted.channels)]
+            except ImageReadError as error:
+                self.warnings.append(str(error))
+                continue
+            self.readable, self.bits = self.readable + 1, max(self.bits, bits_of(planes))
+            found, outside = inside_image(self.nuclei[number], planes.shape)
+            if outside:
+                key = fitted.plate[self.well].fields[number].key
+                self.warnings.append(f"{outside} of the nuclei given for {key} lie outside its image and are left out")
+            self.tables.append(cell_rows(fitted.plate.name, found, round(config.slice_px / fitted.scale), planes.shape))
+            on_device = torch.from_numpy(planes).to(self.encoding.device, non_blocking=True)
+            on_device, centroids = resampled(on_device, found.centroids, fitted.scale)
+            yield from slice_batches(on_device, centroids, config.slice_px, low, high, config.normalisation, self.at_once)
+
+
+def in_batches(parts: Iterator[torch.Tensor], size: int) -> Iterator[torch.Tensor]:
+    """The rows of `parts` in batches of `size`; only the last one may have fewer, so that no core waits at the end of a field."""
+    waiting: list[torch.Tensor] = []
+    n = 0
+    for part in parts:
+        waiting.append(part)
+        n += len(part)
+        while n >= size:
+            joined = torch.cat(waiting) if len(waiting) > 1 else waiting[0]
+            yield joined[:size]
+            waiting, n = [joined[size:]], n - size
+    if n:
+        yield torch.cat(waiting)
 
 
 def cell_rows(plate: str, nuclei: Nuclei, size_px: int, shape: tuple[int, ...]) -> pd.DataFrame:
