@@ -61,11 +61,14 @@ class Clock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def time(self, step: str) -> Iterator[None]:
-        """Add the time that the block takes to `step`."""
-        start = time.perf_counter()
+    def time(self, step: str, store: FieldStore | None = None) -> Iterator[None]:
+        """Add the time that the block takes to `step`, but that which it waits for `store` to ``"read"``."""
+        start, waited = time.perf_counter(), 0.0 if store is None else store.waited
         yield
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+        read = 0.0 if store is None else store.waited - waited
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start - read
+        if store is not None:
+            self.seconds["read"] = self.seconds.get("read", 0.0) + read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +136,7 @@ def encode_well_steps(
         cache, key = encoding.cache if encoding.model.hash else None, ""
         if cache is not None:
             yield Progress(f"scoring {well}", 0, 1, "looking for kept embeddings")
-            with clock.time("read"):
+            with clock.time("key", store):
                 key = cache.key(_content(store, nuclei), encoding.facts())
             kept = cache.get(key)
             if kept is not None:
@@ -164,7 +167,7 @@ def _locate(
         warnings=warnings,
     )
     while True:
-        with clock.time("detect"):
+        with clock.time("detect", store):
             try:
                 progress = next(steps)
             except StopIteration as stop:
@@ -186,7 +189,7 @@ def _encode(
     n_cells = sum(len(nuclei[number]) for number in cutter.numbers)
     batches = in_batches(cutter.slices(), encoder.at_once)
     while True:
-        with clock.time("cut"), torch.inference_mode():
+        with clock.time("cut", store), torch.inference_mode():
             slices = next(batches, None)
         if slices is None:
             break

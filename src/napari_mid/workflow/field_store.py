@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -30,6 +31,11 @@ class FieldStore:
         Indices of the channels, in the order wanted.
     images
         The well's pixels, where they are in memory already.
+
+    Attributes
+    ----------
+    waited
+        Seconds that were spent waiting for images.
     """
 
     def __init__(self, well: Well, channels: list[int], images: WellImages | None = None) -> None:
@@ -40,6 +46,7 @@ class FieldStore:
         self._coming: dict[int, Future[NDArray[Any]]] = {}
         self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._bytes = 0
+        self.waited = 0.0
         self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="napari-mid read")
 
     def __enter__(self) -> Self:
@@ -60,7 +67,12 @@ class FieldStore:
             return self._images.pixels(number, self._channels)
         if number not in self._kept:
             self._ahead(number)
-            self._keep(number, self._coming.pop(number).result())
+            start = time.perf_counter()
+            try:
+                image = self._coming.pop(number).result()
+            finally:
+                self.waited += time.perf_counter() - start
+            self._keep(number, image)
         return self._kept[number]
 
     def _ahead(self, number: int) -> None:
