@@ -23,10 +23,12 @@ def sharpness(slices: torch.Tensor) -> torch.Tensor:
     Taken in the middle half of the slice, where the cell's own nucleus is, at half the resolution, where noise counts less. The
     ratio does not depend on how bright the stain is (Pertuz et al., Pattern Recognition 46 (2013) 1415, compare such measures).
     """
-    from torch.nn.functional import avg_pool2d
-
-    margin = slices.shape[-1] // 4
-    middle = avg_pool2d(slices[:, None, margin : slices.shape[-2] - margin, margin : slices.shape[-1] - margin], 2)[:, 0]
+    size = slices.shape[-1] // 4 * 2  # even
+    margin = (slices.shape[-1] - size) // 2
+    # channels lie together in slices; a copy of one of them is read several times as fast
+    rows = slices[:, margin : margin + size, margin : margin + size].contiguous()
+    rows = rows[:, ::2] + rows[:, 1::2]
+    middle = (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
     laplacian = (
         4 * middle[:, 1:-1, 1:-1] - middle[:, :-2, 1:-1] - middle[:, 2:, 1:-1] - middle[:, 1:-1, :-2] - middle[:, 1:-1, 2:]
     )
