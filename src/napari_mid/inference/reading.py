@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -72,7 +74,8 @@ class SetReader:
             (S, H, L) of the CLS row of the last block over the slices, per head; sums to one over L.
         """
         sets = sets.to(self.tokens.device)
-        at_once = max(1, self._limit // (sets.shape[1] + 1))
+        # small sets are shared among the cores, too
+        at_once = max(1, min(self._limit // (sets.shape[1] + 1), math.ceil(len(sets) / torch.get_num_threads())))
         some = [sets[start : start + at_once] for start in range(0, len(sets), at_once)]
         on_cpu = self.tokens.device.type == "cpu"
         parts = over_cores(self._read, some) if on_cpu else [self._read(each) for each in some]
