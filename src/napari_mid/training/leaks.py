@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_mid.errors import TrainingError
 from napari_mid.plates.plate import Plate, Well
-from napari_mid.training.bags import LabelledBags
+from napari_mid.training.bags import CONTROL_ROLES, LabelledBags
 
 #: Key of ``metrics.json`` under which a model's split is recorded.
 SPLIT = "split"
@@ -26,7 +26,7 @@ STRONG_ASSOCIATION = 0.5
 #: AUROC of the number of cells as a predictor of the class, or 1 minus it, from which a person is warned.
 STRONG_AUROC = 0.85
 #: Words that are spelled this alike are probably meant the same; 1 is the same word.
-LOOK_ALIKE = 0.85
+LOOK_ALIKE = 0.8
 SHORTEST_ALIKE = 5
 
 
@@ -108,6 +108,46 @@ def check_labels(wells: Iterable[Well], label: str, classes: Sequence[str]) -> l
             "or counted for another class."
         )
     return [f"values of {label} may be one value, misspelt: {pair}" for pair in concerned(misspellings(values))]
+
+
+def check_compounds(wells: Sequence[Well], labels: Sequence[int], classes: Sequence[str], split_unit: str, share: float) -> None:
+    """Refuse wells that cannot be split without a leak, before any image is read.
+
+    Parameters
+    ----------
+    wells, labels, classes
+        (W) with the numbers of their classes.
+    split_unit
+        ``"compound"`` or ``"well"``.
+    share
+        Of the compounds that is to be held out; 0 where nothing is.
+
+    Raises
+    ------
+    TrainingError
+        If a compound is spelled in two ways, or a class has too few compounds to hold one out whole.
+    """
+    spelled: dict[str, set[str]] = {}
+    per_class: dict[int, list[str]] = {}
+    for well, label in zip(wells, labels, strict=True):
+        compound = well.condition.get("compound")
+        if compound is not None:
+            spelled.setdefault(same_group(compound), set()).add(str(compound))
+            per_class.setdefault(label, []).append(same_group(compound))
+    twice = [" and ".join(map(repr, sorted(names))) for names in spelled.values() if len(names) > 1]
+    if twice:
+        raise TrainingError(
+            f"Compounds are spelled in more than one way: {', '.join(twice[:5])}. They would be split as if they were different "
+            "compounds; spell them the same in the plate map."
+        )
+    if split_unit != "well" or share <= 0 or set(classes) <= CONTROL_ROLES:
+        return
+    for label, compounds in per_class.items():
+        if len(set(compounds)) == 1 < len(compounds):
+            raise TrainingError(
+                f"Class {classes[label]} has one compound only, {next(iter(spelled[compounds[0]]))}: held-out wells of it would "
+                "be doses or replicates of what is trained on. Add compounds; --validation 0 trains without validation."
+            )
 
 
 def check_split(groups: Sequence[str], held_out: NDArray[np.bool_], unit: str) -> None:

@@ -29,6 +29,7 @@ from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
 from napari_mid.training.bags import Assignment, LabelledBags, assign, classes_of, split_unit_of
 from napari_mid.training.card import write_card
+from napari_mid.training.leaks import SPLIT, check_compounds, check_labels, check_split, confounders, split_record
 from napari_mid.training.loop import History, train_steps
 from napari_mid.training.settings import TrainingSettings
 from napari_mid.training.splits import held_out_bags
@@ -97,13 +98,17 @@ def train_model_steps(
     names = tuple(classes) if classes else classes_of(wells, label)
     if len(set(names)) < 2:
         raise TrainingError(f"Training needs two classes or more; {label} has {', '.join(names) or 'no values'}.")
+    doubts = check_labels(wells, label, names)
     split_unit = split_unit_of(wells, label, names)
     chosen = _labelled(plates, label, names, settings, split_unit)
+    labels = [assignment.label for _, _, assignment in chosen]
+    check_compounds([well for _, well, _ in chosen], labels, names, split_unit, settings.validation)
     wanted = [plates[0].channel_index(channel) for channel in channels] if channels else range(len(plates[0].channels))
     model_channels = tuple(ModelChannel(plates[0].channels[i].name, plates[0].channels[i].role) for i in wanted)
     check_model_path(Path(out))  # not after hours of training
     bags, images, warnings = yield from _cut_bags(plates, chosen, names, split_unit, model_channels, settings, detection, place)
     held_out = held_out_bags(bags, settings.validation, settings.seed)
+    check_split(bags.groups, held_out, bags.split_unit)
     config = ModelConfig(
         name=name or Path(out).name,
         task=task or label,
@@ -134,7 +139,7 @@ def train_model_steps(
     yield Progress("describing the cells", 0, 1)
     unseen = np.zeros_like(held_out) if metrics["refitted"] else held_out
     model.reference = fit_reference(_some_embeddings(model, bags, ~unseen, place), _some_embeddings(model, bags, unseen, place))
-    notes = _notes(bags, metrics)
+    notes = [*doubts, *_notes(bags, metrics)]
     if config.flat_field == MIXED:
         notes.append("Some of the plates were read with a flat-field correction, others without or with another.")
     card = write_card(
@@ -147,7 +152,9 @@ def train_model_steps(
         metrics,
         notes,
     )
-    save_model(model, out, card=card, metrics={"validation": metrics, "losses": [round(loss, 5) for loss in history.losses]})
+    split = split_record(bags, held_out, metrics["refitted"])
+    losses = [round(loss, 5) for loss in history.losses]
+    save_model(model, out, card=card, metrics={"validation": metrics, SPLIT: split, "losses": losses})
     return Trained(Path(out), metrics, (*warnings, *notes), seconds)
 
 
@@ -213,8 +220,11 @@ def _cut_bags(
 ) -> Steps[tuple[LabelledBags, _Images, list[str]]]:
     """Locate the nuclei of the chosen wells and cut their slices, once."""
     ranges: dict[int, IntensityRange] = {}
+    for plate in plates:  # says at once what is missing
+        plate.role_index("nucleus")
+        for channel in model_channels:
+            plate.channel_index(channel.name)
     for plate in plates:
-        plate.role_index("nucleus")  # says at once what is missing
         ranges[id(plate)] = yield from estimate_intensity_range(plate)
     cut: list[_CutWell] = []
     bag_of_cell: list[int] = []
@@ -231,6 +241,9 @@ def _cut_bags(
         cut.append(found)
         bag_of_cell += [number] * len(found.slices)
     yield Progress("cutting cells", len(chosen), len(chosen))
+    places = [(plate, well) for plate, well, _ in chosen]
+    labels = [assignment.label for _, _, assignment in chosen]
+    warnings += confounders(places, labels, names, [len(well.slices) for well in cut])
     areas = np.concatenate([well.area_px for well in cut])
     areas = areas[np.isfinite(areas) & (areas > 0)]
     images = _Images(
