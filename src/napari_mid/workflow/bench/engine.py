@@ -120,9 +120,30 @@ def measure_encoder(bench: Bench) -> Steps[list[Measured]]:
             at_most=False,
             note=f"{n / seconds['auto']:.0f} slices/s",
         ),
+        _share_of_roof(bench, encoders["auto"], n / seconds["auto"]),
         *_of_openvino(bench, encoders.get("openvino"), seconds, exact),
         Measured(f"score in {used} beside plain float32", difference, "of 1", 0.005, note=f"one set of {COMPARED} slices"),
     ]
+
+
+def _share_of_roof(bench: Bench, encoder: Encoder, rate: float) -> Measured:
+    """What the encoder reaches of the speed at which the device multiplies large matrices of the same precision."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        bench.model.encode(bench.slices[:1])
+    per_slice = counter.get_total_flops()
+    size = 1024 if bench.device.type == "cpu" else 8192
+    matrix = torch.rand((size, size), device=bench.device, dtype=getattr(torch, encoder.precision))
+    task = partial(_synchronised, bench.device, partial(torch.mm, matrix, matrix))
+    roof = 2 * size**3 / take_turns({"matrix": task}, max(5, bench.repeats))["matrix"]
+    memory = f", at most {torch.cuda.max_memory_allocated(bench.device) / 2**20:.0f} MB" if bench.device.type == "cuda" else ""
+    return Measured(
+        f"encoder / multiplication of large matrices, {encoder.precision}",
+        rate * per_slice / roof,
+        "x",
+        note=f"{per_slice / 1e9:.3f} GFLOP a slice, {roof / 1e12:.2f} TFLOP/s{memory}",
+    )
 
 
 def _of_openvino(bench: Bench, encoder: Encoder | None, seconds: dict[str, float], exact: Tensor) -> list[Measured]:
