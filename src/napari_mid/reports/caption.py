@@ -13,6 +13,7 @@ from napari_mid.inference.result import NO_CELLS, WellResult
 
 RESEARCH_ONLY = "Research use only"
 DEMO_MODEL = "Demo model, simulated cells"
+PRELIMINARY = "preliminary"
 SIMULATED_IMAGES = "Simulated images"
 
 #: Figures of the model's hash that are printed.
@@ -53,8 +54,10 @@ class Caption:
         What the model predicts.
     positive_class
         The class whose probability the score is.
-    score, score_low, score_high, call, n_cells
+    score, score_low, score_high, call, n_cells, preliminary
         As in `WellResult`; `score` is None where the well was not scored.
+    n_excluded
+        How many of the cells are left out of the score.
     model_name, model_hash, model_simulated
         Which model, and whether it was trained on simulated cells.
     plate_simulated
@@ -79,6 +82,8 @@ class Caption:
     score_high: float = math.nan
     call: str = ""
     n_cells: int = 0
+    n_excluded: int = 0
+    preliminary: bool = False
     model_name: str = ""
     model_hash: str = ""
     model_simulated: bool = False
@@ -106,9 +111,9 @@ class Caption:
         if self.score is None:
             return "not scored"
         score = score_text(self.score, self.score_low, self.score_high, self.call, self.positive_class)
-        cells = "" if math.isnan(self.score) else cells_text(self.n_cells)
+        cells = "" if math.isnan(self.score) else cells_text(self.n_cells, self.n_excluded)
         cells += f" (nuclei edited by hand: {self.edits})" if self.edits else ""
-        return (f"{words(self.task)}: " if self.task else "") + _joined([score, cells])
+        return (f"{words(self.task)}: " if self.task else "") + _joined([PRELIMINARY if self.preliminary else "", score, cells])
 
 
 def caption_of(
@@ -132,6 +137,8 @@ def caption_of(
         score_high=result.score_high,
         call=result.call,
         n_cells=result.n_cells,
+        n_excluded=int(result.excluded.sum()),
+        preliminary=result.preliminary,
         model_name=result.model_name,
         model_hash=result.model_hash,
         model_simulated=result.model_simulated,
@@ -163,9 +170,10 @@ def score_numbers(score: float, low: float, high: float) -> tuple[str, str]:
     return f"{score:.{digits}f}", f"{low:.{digits}f}–{high:.{digits}f}"
 
 
-def cells_text(n_cells: int) -> str:
-    """``"1 cell"``, ``"3,912 cells"``."""
-    return f"{n_cells:,} cell" + ("" if n_cells == 1 else "s")
+def cells_text(n_cells: int, n_excluded: int = 0) -> str:
+    """``"1 cell"``, ``"3,912 cells"``, ``"1,192 cells (12 of 1,204 left out)"``."""
+    left = n_cells - n_excluded
+    return f"{left:,} cell" + ("" if left == 1 else "s") + (f" ({n_excluded:,} of {n_cells:,} left out)" if n_excluded else "")
 
 
 def condition_text(condition: Mapping[str, Any]) -> str:

@@ -94,8 +94,12 @@ def slice_strip(planes: NDArray[Any], colours: Sequence[str] | None = None, gap_
 
 
 def most_and_least(ranks: NDArray[Any], n: int = ROWS) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the `n` most relevant cells, best first, and of the `n` least relevant, least first; no cell is in both."""
-    order = np.argsort(np.asarray(ranks), kind="stable")
+    """Rows of the `n` most relevant cells, best first, and of the `n` least relevant, least first; no cell is in both.
+
+    Cells that are left out of the score have no rank, 0, and are in neither.
+    """
+    ranks = np.asarray(ranks)
+    order = np.argsort(ranks, kind="stable")[int((ranks < 1).sum()) :]
     n_most = min(n, (len(order) + 1) // 2)
     n_least = min(n, len(order) // 2)
     return order[:n_most], order[::-1][:n_least]

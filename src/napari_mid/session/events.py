@@ -33,8 +33,10 @@ class SessionEvents(SignalGroup):
     results_changed = Signal()
     #: the plate-wide intensity range was measured
     intensity_changed = Signal()
-    #: another cell is selected, or none
+    #: another cell is selected, or others, or none
     cell_changed = Signal()
+    #: other cells are to be left out of scores
+    exclusions_changed = Signal()
     #: background work started, moved on, or ended
     work_changed = Signal()
     #: something to tell the user

@@ -18,6 +18,7 @@ from napari_mid.cells.outlined import have_outlines
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.overview import Thumbnail
 from napari_mid.images.well_images import WellImages
+from napari_mid.inference.exclusions import Exclusions
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.session.events import Message, OutlinesOn, SessionEvents, Work
@@ -46,7 +47,8 @@ class Session:
         self._outlines_on: frozenset[OutlinesOn] = frozenset()
         self._editing: EditCount | None = None
         self._results: dict[str, WellResult] = {}
-        self._cell: int | None = None
+        self._chosen: frozenset[int] = frozenset()
+        self._last_rank = 0
         self._work: Work | None = None
         self._contract: Contract | None = None
         self._images_generation = 0
@@ -55,6 +57,8 @@ class Session:
         self._nuclei_generation = 0
         #: nuclei that hold the user's work, whichever well is open
         self.kept = KeptNuclei()
+        #: cells that are left out of scores, whichever well is open; say `exclusions_changed` after a change
+        self.exclusions = Exclusions()
         self.device = "auto"
         #: what `device` comes to on this machine, for a person; known once a model is loaded
         self.device_label = ""
@@ -211,15 +215,33 @@ class Session:
 
     @property
     def cell(self) -> int | None:
-        """Row number of the selected cell in ``result.cells``, or None."""
-        return self._cell
+        """Row number of the selected cell in ``result.cells``; None where none is selected, or several."""
+        return next(iter(self._chosen)) if len(self._chosen) == 1 else None
 
     @cell.setter
     def cell(self, cell: int | None) -> None:
-        if cell == self._cell:
+        self.chosen = () if cell is None else (cell,)
+
+    @property
+    def chosen(self) -> frozenset[int]:
+        """Row numbers of all selected cells."""
+        return self._chosen
+
+    @chosen.setter
+    def chosen(self, cells: Iterable[int]) -> None:
+        chosen = frozenset(cells)
+        if chosen == self._chosen:
             return
-        self._cell = cell
+        self._chosen = chosen
+        if self.cell is not None and self.result is not None and self.cell < self.result.n_cells:
+            rank = int(self.result.cells["rank"].iloc[self.cell])
+            self._last_rank = rank or self._last_rank
         self.events.cell_changed.emit()
+
+    @property
+    def last_rank(self) -> int:
+        """Rank of the cell that was selected last and has one: the next one has its place when it is left out."""
+        return self._last_rank
 
     @property
     def work(self) -> Work | None:
@@ -334,6 +356,20 @@ class Session:
         self._results[result.well] = result
         if result.well == self._well:
             self.cell = None
+            self.events.result_changed.emit()
+        self.events.results_changed.emit()
+        return True
+
+    def offer_rescored(self, result: WellResult) -> bool:
+        """Take the score of a well without some of its cells, if its result is still of the same cells; say whether it was taken.
+
+        It goes to its own well, whichever is open; the selected cell stays.
+        """
+        before = self._results.get(result.well)
+        if before is None or before.embeddings is not result.embeddings:
+            return False
+        self._results[result.well] = result
+        if result.well == self._well:
             self.events.result_changed.emit()
         self.events.results_changed.emit()
         return True

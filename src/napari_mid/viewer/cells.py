@@ -26,6 +26,18 @@ def cell_positions(cells: pd.DataFrame, layout: WellLayout) -> NDArray[np.float6
     return moved
 
 
+def ranks_shown(result: WellResult) -> NDArray[np.int64]:
+    """(N,) ranks, 0 of cells that are left out: those of a preliminary result still have the rank that they had."""
+    return np.where(result.excluded, 0, result.cells["rank"].to_numpy(dtype=np.int64))
+
+
+def relevance_features(cells: pd.DataFrame, shown: NDArray[np.int64]) -> pd.DataFrame:
+    """The table of the points: rows of `WellResult.cells`, and which they are; cells that are left out have no relevance."""
+    features = cells.iloc[shown].reset_index(drop=True)
+    relevance = features["relevance"].where(~features["excluded"].astype(bool))
+    return features.assign(cell=shown, relevance=relevance)
+
+
 def nuclei_table(nuclei: Mapping[int, Nuclei], layout: WellLayout) -> pd.DataFrame:
     """A row per nucleus, in the order of `cells.edits.placed`: where it lies, in the columns of `WellResult.cells`."""
     numbers = [number for number in sorted(nuclei) if number in layout.origins]

@@ -74,3 +74,8 @@ def canvas_size(viewer: Any) -> tuple[int, int]:
     """(height, width) of the canvas in its own pixels, those that the camera's zoom counts."""
     size = viewer.window._qt_viewer.canvas.size
     return int(size[0]), int(size[1])
+
+
+def canvas_widget(viewer: Any) -> Any:
+    """The Qt widget of the canvas."""
+    return viewer.window._qt_viewer.canvas.native

@@ -17,7 +17,7 @@ from napari_mid.reports.composite import composite
 from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most_and_least
 from napari_mid.reports.page import save_figure
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions
+from napari_mid.viewer.cells import cell_positions, ranks_shown
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.viewer.region import region_in_view
 from napari_mid.viewer.thumbnails import cell_slices, contours
@@ -66,7 +66,7 @@ def canvas_view(presenter: Presenter, *, whole_well: bool = False) -> AnnotatedV
         relevance = result.cells["relevance"].to_numpy(dtype=float)
         limits = relevance_limits(relevance)
         dot = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
-        inside = np.isfinite(positions).all(axis=1)
+        inside = np.isfinite(positions).all(axis=1) & ~result.excluded
         positions, relevance = positions[inside] - (top, left), relevance[inside]
     return AnnotatedView(
         rgb=rgb,
@@ -122,7 +122,7 @@ def export_gallery(session: Session, path: Path, *, width_px: int = WIDTH_PX, ro
     colours = channel_colours(plate.channels)
     config, cells = model.config, result.cells
     columns = []
-    for title, chosen in zip(("RELEVANT", "IRRELEVANT"), most_and_least(cells["rank"].to_numpy(), rows), strict=True):
+    for title, chosen in zip(("RELEVANT", "IRRELEVANT"), most_and_least(ranks_shown(result), rows), strict=True):
         picked = cells.iloc[chosen]
         slices = cell_slices(images, picked, config.slice_px, contract.channels, intensity, config.normalisation)
         ranks, relevance = picked["rank"].to_numpy(dtype=np.int64), picked["relevance"].to_numpy(dtype=np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from napari_mid.cells.edits import placed
 from napari_mid.images.well_images import WellImages
+from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions, nearest
+from napari_mid.viewer.cells import cell_positions, nearest, relevance_features
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
+from napari_mid.viewer.mouse import mouse_callback, within
 from napari_mid.viewer.nuclei_editor import NucleiEditor
 from napari_mid.viewer.outline_layer import RING_COLOUR, OutlineLayer
 from napari_mid.viewer.overview import OverviewLayers
@@ -37,12 +39,12 @@ EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Del
 EDGE_WIDTH, SELECTED_WIDTH = 0.04, 0.16
 #: Dark, so that small dots keep their colour when the whole well is in view.
 EDGE_COLOUR, SELECTED_COLOUR = (0.05, 0.06, 0.08, 1.0), (1.0, 0.82, 0.4, 1.0)
+#: Cells that are left out: a ring of this width and colour, without a filling.
+OUT_WIDTH, OUT_COLOUR = 0.12, (0.66, 0.68, 0.71, 0.9)
 #: Diameters of dots and rings on the canvas, as parts of those in exported pictures.
 DOT_SIZE, RING_SIZE = 1.3, 1.7
 #: A dot takes clicks at least this far from its centre, in pixels of the canvas.
 REACH_CANVAS_PX = 6.0
-#: Pixels of the canvas that the mouse may move between press and release of a click.
-CLICK_CANVAS_PX = 4.0
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
 CLOSE_ZOOM = 1.5
 
@@ -90,6 +92,7 @@ class Presenter:
         events.outlines_changed.connect(self._show_outlines)
         events.cell_changed.connect(self._show_cell)
         events.editing_changed.connect(self._on_editing)
+        self._on_mouse = mouse_callback(self.click, self.select_within, lambda: self.points_layer is not None)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
 
     # -- what is on the canvas, for the export ---------------------------------------------------------------------------------
@@ -182,7 +185,10 @@ class Presenter:
         made_from = (session.images, session.nuclei, session.result, self._colours)
         if self.points_layer is not None and _same(made_from, self._points_of):
             return
-        self._points_of = made_from
+        before, self._points_of = self._points_of, made_from
+        if self._same_cells(before):
+            self._recolour()
+            return
         if not self._hiding:
             self._was_visible = self._points.visible if self.points_layer is not None else True
         remove(self.viewer, [self._points])
@@ -226,6 +232,28 @@ class Presenter:
         if on or self.outlines.on:
             self.outlines.show(on, self.points_layer)
 
+    def _same_cells(self, before: tuple[object, ...]) -> bool:
+        """Whether the points are of the cells of the result, of which others are left out now."""
+        result, layer = self.session.result, self.points_layer
+        if result is None or layer is None or "cell" not in layer.features or len(before) != len(self._points_of):
+            return False
+        images, nuclei, shown, colours = before
+        now = self._points_of
+        same = images is now[0] and nuclei is now[1] and colours == now[3] and isinstance(shown, WellResult)
+        return same and isinstance(shown, WellResult) and shown.embeddings is result.embeddings
+
+    def _recolour(self) -> None:
+        """Give the points the relevance of the result; to make a layer anew takes napari a good part of a second."""
+        from napari_mid.reports.colours import relevance_limits
+
+        assert self.session.result is not None
+        layer, cells = self.points_layer, self.session.result.cells
+        assert layer is not None
+        layer.features = relevance_features(cells, layer.features["cell"].to_numpy(dtype=np.int64))
+        layer.face_contrast_limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
+        layer.refresh_colors(update_color_mapping=False)
+        self._show_cell(move=False)
+
     def _add_relevance(self, cells: pd.DataFrame, positions: NDArray[np.float64], common: dict[str, Any]) -> None:
         from napari.utils.colormaps import Colormap
 
@@ -233,13 +261,11 @@ class Presenter:
 
         shown = np.flatnonzero(np.isfinite(positions).all(axis=1))
         self._positions = positions
-        features = cells.iloc[shown].reset_index(drop=True).copy()
-        features["cell"] = shown
         limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
         self._points = self.viewer.add_points(
             positions[shown],
             name=RELEVANCE,
-            features=features,
+            features=relevance_features(cells, shown),
             size=DOT_SIZE * self._diameter,
             face_color="relevance",
             face_colormap=Colormap(RELEVANCE_COLORMAPS[self._colours], name=f"relevance, {self._colours}"),
@@ -278,23 +304,24 @@ class Presenter:
 
     # -- the selected cell, both ways ------------------------------------------------------------------------------------------
 
-    def _show_cell(self) -> None:
-        """Highlight the session's cell; unless it was clicked on the canvas, go there."""
-        layer, cell = self.points_layer, self.session.cell
+    def _show_cell(self, *, move: bool = True) -> None:
+        """Highlight the session's cells; unless they were chosen on the canvas, go to the one that is selected."""
+        layer, chosen = self.points_layer, self.session.chosen
         if layer is None or "cell" not in layer.features:
             return
-        rows = np.flatnonzero(layer.features["cell"].to_numpy() == cell) if cell is not None else np.empty(0, dtype=int)
+        rows = np.flatnonzero(np.isin(layer.features["cell"].to_numpy(), list(chosen)))
+        out = layer.features["excluded"].to_numpy(dtype=bool)
         size = np.full(len(layer.data), DOT_SIZE * self._diameter)
         size[rows] *= 1.4
-        width = np.full(len(layer.data), EDGE_WIDTH)
+        width = np.where(out, OUT_WIDTH, EDGE_WIDTH)
         width[rows] = SELECTED_WIDTH
-        colours = np.tile(EDGE_COLOUR, (len(layer.data), 1))
+        colours = np.where(out[:, None], OUT_COLOUR, EDGE_COLOUR)
         colours[rows] = SELECTED_COLOUR
         layer.size, layer.border_width, layer.border_color = size, width, colours
         with layer.selected_data.events.items_changed.blocked():
             layer.selected_data.clear()
             layer.selected_data.update(int(row) for row in rows)
-        if len(rows) and not self._from_canvas:
+        if len(rows) == 1 and move and not self._from_canvas:
             self._go_to(layer, layer.data[rows[0]])
 
     def _go_to(self, layer: Any, position: NDArray[np.float64]) -> None:
@@ -312,29 +339,27 @@ class Presenter:
         (top, left), (height, width) = images.layout.origins[number], images.layout.shapes[number]
         bring_into_view(self.viewer, pixel_scale(plate)[0], (top, top + height, left, left + width))
 
-    def _select_from_canvas(self, cell: int | None) -> None:
+    def _select_from_canvas(self, cells: Iterable[int]) -> None:
         self._from_canvas = True
         try:
-            self.session.cell = cell
+            self.session.chosen = cells
         finally:
             self._from_canvas = False
 
     def _on_selection(self) -> None:
         """A point was selected with napari's own tools."""
         layer = self.points_layer
-        if layer is None or "cell" not in layer.features or len(layer.selected_data) != 1:
-            return
-        self._select_from_canvas(int(layer.features["cell"].iloc[next(iter(layer.selected_data))]))
+        if layer is not None and "cell" in layer.features and len(layer.selected_data):
+            self._select_from_canvas(layer.features["cell"].iloc[sorted(layer.selected_data)].astype(int).tolist())
 
-    def _on_mouse(self, viewer: Any, event: Any) -> Generator[None, None, None]:
-        """A click on a cell selects it, whichever layer is active; a drag moves the camera as ever."""
-        start = np.asarray(event.pos, dtype=float)
-        yield
-        while event.type == "mouse_move":
-            yield
-        if float(np.abs(np.asarray(event.pos, dtype=float) - start).max()) > CLICK_CANVAS_PX:
+    def select_within(self, polygon: Sequence[tuple[float, ...]]) -> None:
+        """Select the cells within a `polygon` of world positions."""
+        layer = self.points_layer
+        if layer is None or not layer.visible or "cell" not in layer.features or len(polygon) < 3:
             return
-        self.click(event.position)
+        corners = np.array([np.asarray(layer.world_to_data(position), dtype=float)[-2:] for position in polygon])
+        inside = within(layer.data, corners)
+        self._select_from_canvas(layer.features["cell"].to_numpy(dtype=np.int64)[inside].tolist())
 
     def click(self, position: tuple[float, ...]) -> None:
         """Select the cell at a world `position`, if there is one within reach; on the overview, open the well."""
@@ -350,7 +375,7 @@ class Presenter:
         reach = max(0.5 * RING_SIZE * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
         cell = nearest(self._positions, point, reach)
         if cell is not None:
-            self._select_from_canvas(cell)
+            self._select_from_canvas((cell,))
 
 
 def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:

@@ -15,6 +15,7 @@ from napari_mid.session import Session
 from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
+from napari_mid.widgets.excluder import Excluder
 from napari_mid.widgets.outliner import Outliner
 from napari_mid.widgets.plate_actions import PlateActions
 from napari_mid.widgets.steps import (
@@ -36,6 +37,7 @@ class Actions(PlateActions):
         super().__init__(session, jobs)
         self.presenter = presenter
         self.outliner = Outliner(session, jobs)
+        self.excluder = Excluder(session, jobs)
         #: score every well as soon as its images are there
         self.auto_run = False
         session.events.images_changed.connect(self._maybe_run)
@@ -148,6 +150,8 @@ class Actions(PlateActions):
         def show(result: WellResult) -> None:
             if not session.offer_result(expected, result):
                 session.tell(f"Model, channels or nuclei changed while {well} was scored; press Run again.", "warning")
+                return
+            self.excluder.tell_lost(result)
 
         self._stop_measuring()
         self.jobs.start("run", f"scoring {well}", steps, show, partial=take)
@@ -195,6 +199,13 @@ class Actions(PlateActions):
                 self.jobs.cancel(lane)
                 self.session.tell("Stopped.")
                 return
+
+    def undo(self) -> None:
+        """Take back the last edit of the nuclei while they are edited, else the last cells that were left out."""
+        if self.session.editing is not None:
+            self.presenter.editor.undo()
+        else:
+            self.excluder.undo()
 
     # -- export --------------------------------------------------------------------------------------------------------------
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QIcon, QResizeEvent
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_mid.plates.roles import channel_colours
 from napari_mid.reports.gallery import most_and_least
 from napari_mid.session import Session
+from napari_mid.viewer.cells import ranks_shown
 from napari_mid.viewer.thumbnails import cell_slices, contours
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.parts import QUIET, Section, listen, show_text, text_label
@@ -19,8 +32,6 @@ from napari_mid.widgets.strip import Strip, strip_of
 
 #: Cells in each list, and the height of the lists in pixels.
 SHOWN, HEIGHT_PX = 24, 330
-#: Least width of a picture before it is fitted into the list, in pixels.
-ICON_PX = 400
 _CELL = Qt.ItemDataRole.UserRole
 
 
@@ -33,6 +44,7 @@ class Gallery(QListWidget):
         self.setFlow(QListView.Flow.TopToBottom)
         self.setWrapping(False)
         self.setMovement(QListView.Movement.Static)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setUniformItemSizes(True)
         self.setSpacing(1)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -45,21 +57,27 @@ class Gallery(QListWidget):
         self.clear()
         for row, strip, label in zip(rows, strips, labels, strict=True):
             self._ratio = strip.rgb.shape[1] / strip.rgb.shape[0]
-            item = QListWidgetItem(_icon(strip), label)
+            item = QListWidgetItem(strip.icon, label)
             item.setData(_CELL, int(row))
             item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-            item.setToolTip("Click to go to this cell on the image")
+            item.setToolTip("Click to go to this cell on the image; X leaves it out; Ctrl and Shift select several")
             self.addItem(item)
         self._fit()
 
-    def select_cell(self, cell: int | None) -> None:
-        """Mark the cell, if it is here."""
-        self.setCurrentRow(-1)
+    def select_cells(self, cells: Collection[int]) -> None:
+        """Mark the cells that are here."""
+        here = [self.item(index) for index in range(self.count()) if self.item(index).data(_CELL) in cells]
+        if {id(item) for item in here} == {id(item) for item in self.selectedItems()}:
+            return  # the user has clicked them here
         self.clearSelection()
-        for index in range(self.count()):
-            if self.item(index).data(_CELL) == cell:
-                self.setCurrentRow(index)
-                self.scrollToItem(self.item(index))
+        self.setCurrentItem(here[0] if here else None)
+        for item in here:
+            item.setSelected(True)
+            self.scrollToItem(item)
+
+    def selected(self) -> list[int]:
+        """Row numbers of the marked cells."""
+        return [item.data(_CELL) for item in self.selectedItems()]
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
         """Pictures as wide as the list."""
@@ -73,13 +91,8 @@ class Gallery(QListWidget):
         self.setGridSize(QSize(width + 4, height + self.fontMetrics().height() + 8))
 
 
-def _icon(strip: Strip) -> QIcon:
-    """The picture of a cell; a selected one keeps its colours."""
-    # an icon is only ever made smaller, so that of small slices is enlarged first
-    picture, icon = strip.pixmap(ICON_PX), QIcon()
-    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
-        icon.addPixmap(picture, mode)
-    return icon
+def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
+    return len(first) == len(second) and all(map(operator.is_, first, second))
 
 
 class Galleries(Section):
@@ -112,20 +125,26 @@ class Galleries(Section):
         for widget in (self.lists, self.empty):
             self.column.addWidget(widget)
         self._made_from: tuple[object, ...] = ()
+        #: pictures of cells that were shown, by row, and what they were made from
+        self._strips: dict[int, Strip] = {}
+        self._cells_of: tuple[object, ...] = ()
         events = session.events
         listen(self, self._show, events.result_changed, events.images_changed, events.outlines_changed)
         listen(self, self._mark, events.cell_changed)
         self._show()
 
     def _clicked(self, item: QListWidgetItem) -> None:
-        self.session.cell = item.data(_CELL)
+        """Those of both lists where the user holds Ctrl or Shift, else the one."""
+        several = QApplication.keyboardModifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        both = (*self.relevant.selected(), *self.irrelevant.selected())
+        self.session.chosen = both if several else (item.data(_CELL),)
 
     def _show(self) -> None:
         session = self.session
         plate, images, result, contract = session.plate, session.images, session.result, session.contract
         outlined = session.outlined if "galleries" in session.outlines_on else None
         made_from = (plate, images, result, contract, session.intensity, session.model, outlined)
-        if len(made_from) == len(self._made_from) and all(map(operator.is_, made_from, self._made_from)):
+        if _same(made_from, self._made_from):
             return  # cutting the cells out takes a moment
         self._made_from = made_from
         self.relevant.clear()
@@ -144,18 +163,22 @@ class Galleries(Section):
         config, colours = session.model.config, channel_colours(plate.channels)
         names = [f'<span style="color:{colours[channel]}">{plate.channels[channel].name}</span>' for channel in contract.channels]
         show_text(self.channels, " | ".join(names))
-        for gallery, rows in zip(
-            (self.relevant, self.irrelevant), most_and_least(result.cells["rank"].to_numpy(), SHOWN), strict=True
-        ):
-            cells = result.cells.iloc[rows]
+        # the cells are the same where others of them are left out
+        cells_of = (plate, images, result.embeddings, contract, session.intensity, session.model, outlined)
+        if not _same(cells_of, self._cells_of):
+            self._cells_of, self._strips = cells_of, {}
+        for gallery, rows in zip((self.relevant, self.irrelevant), most_and_least(ranks_shown(result), SHOWN), strict=True):
+            missing = [int(row) for row in rows if int(row) not in self._strips]
+            cells = result.cells.iloc[missing]
             slices = cell_slices(images, cells, config.slice_px, contract.channels, session.intensity, config.normalisation)
             stains = [colours[channel] for channel in contract.channels]
-            outlines = contours(cells, outlined, config.slice_px)
-            strips = [strip_of(planes, stains, outline) for planes, outline in zip(slices, outlines, strict=True)]
+            for row, planes, outline in zip(missing, slices, contours(cells, outlined, config.slice_px), strict=True):
+                self._strips[row] = strip_of(planes, stains, outline)
+            strips, cells = [self._strips[int(row)] for row in rows], result.cells.iloc[rows]
             labels = [f"#{rank:,}   {value:.2f}" for rank, value in zip(cells["rank"], cells["relevance"], strict=True)]
             gallery.show_cells(rows, strips, labels)
         self._mark()
 
     def _mark(self) -> None:
         for gallery in (self.relevant, self.irrelevant):
-            gallery.select_cell(self.session.cell)
+            gallery.select_cells(self.session.chosen)

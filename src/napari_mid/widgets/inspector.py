@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPixmap, QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
+from napari_mid.inference.exclusions import COLUMNS
 from napari_mid.plates.roles import channel_colours
 from napari_mid.session import Session
 from napari_mid.viewer.thumbnails import cell_slices, contours
@@ -77,7 +78,8 @@ class Inspector(Section):
         session, result = self.session, self.session.result
         cell = session.cell
         if result is None or cell is None or not 0 <= cell < result.n_cells:
-            self.title.setText("No cell is selected.")
+            several = len(session.chosen)
+            self.title.setText(f"{several:,} cells are selected." if several > 1 else "No cell is selected.")
             self.setVisible(result is not None and result.n_cells > 0)
             self.picture.show_picture(None)
             show_text(self.channels, "")
@@ -85,9 +87,9 @@ class Inspector(Section):
             return
         self.show()
         row = result.cells.iloc[cell]
-        self.title.setText(
-            f"<b>cell {cell + 1:,}</b> · field {int(row['Metadata_Site'])} · rank {int(row['rank']):,} of {result.n_cells:,}"
-        )
+        left = result.n_cells - int(result.excluded.sum())
+        rank = "left out of the score" if row["excluded"] else f"rank {int(row['rank']):,} of {left:,}"
+        self.title.setText(f"<b>cell {cell + 1:,}</b> · field {int(row['Metadata_Site'])} · {rank}")
         show_text(self.facts, cell_facts(row))
         self._show_picture(cell)
 
@@ -111,13 +113,15 @@ class Inspector(Section):
 
 def cell_facts(row: Any) -> str:
     """The numbers of a cell, a line each."""
-    error = f" ({row['relevance_se']:.2g})" if np.isfinite(row["relevance_se"]) else ""
-    lines = [
-        f"relevance <b>{row['relevance']:.2f}</b>{error}, percentile {row['percentile']:.0f}",
-        f"raw attention {row['attention']:.3g}",
-    ]
+    lines = []
+    if np.isfinite(row["relevance"]) and not row["excluded"]:
+        error = f" ({row['relevance_se']:.2g})" if np.isfinite(row["relevance_se"]) else ""
+        lines += [f"relevance <b>{row['relevance']:.2f}</b>{error}, percentile {row['percentile']:.0f}"]
+        lines += [f"raw attention {row['attention']:.3g}"]
     if np.isfinite(row["score_alone"]):
         lines.append(f"score of this cell alone {row['score_alone']:.2f}")
     if bool(row["touches_border"]):
         lines.append("its slice leaves the field: the part outside is black")
+    if COLUMNS["focus"] in row and bool(row[COLUMNS["focus"]]):
+        lines.append("out of focus: its edges are blurred")
     return "<br>".join(lines)

@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QWidget
 
 from napari_mid.session import Session
+from napari_mid.viewer.cells import ranks_shown
 from napari_mid.widgets.actions import Actions
 
 #: Key and what it does, for the help text.
@@ -21,9 +23,11 @@ KEYS = {
     "Esc": "cancel",
     "J": "next cell by relevance",
     "K": "previous cell by relevance",
+    "X": "leave the selected cells out, or take them back",
+    "Ctrl+Z": "undo that",
 }
-#: Those that napari leaves free; they work on the canvas, too.
-ON_CANVAS = ("N", "J", "K")
+#: Those that napari leaves free, under its names for them; they work on the canvas, too.
+ON_CANVAS = {"N": "N", "J": "J", "K": "K", "X": "X", "Ctrl+Z": "Control-Z"}
 
 
 def bind_keys(panel: QWidget, session: Session, actions: Actions) -> None:
@@ -38,9 +42,9 @@ def bind_keys(panel: QWidget, session: Session, actions: Actions) -> None:
 def bind_canvas_keys(viewer: Any, session: Session, actions: Actions) -> None:
     """Bind `ON_CANVAS` on the viewer, where no other plugin has them."""
     handlers = _handlers(session, actions)
-    for key in ON_CANVAS:
+    for key, its_name in ON_CANVAS.items():
         with contextlib.suppress(ValueError):  # somebody else was first: ours still work in the panels
-            viewer.bind_key(key, lambda _viewer, act=handlers[key]: act())
+            viewer.bind_key(its_name, lambda _viewer, act=handlers[key]: act())
 
 
 def help_text() -> str:
@@ -56,6 +60,8 @@ def _handlers(session: Session, actions: Actions) -> dict[str, Callable[[], None
         "Esc": actions.cancel,
         "J": lambda: step_cell(session, 1),
         "K": lambda: step_cell(session, -1),
+        "X": actions.excluder.toggle,
+        "Ctrl+Z": actions.undo,
     }
 
 
@@ -64,10 +70,15 @@ def step_cell(session: Session, step: int) -> None:
     result = session.result
     if result is None or not result.n_cells:
         return
-    order = result.cells["rank"].to_numpy().argsort(kind="stable")
+    ranks = ranks_shown(result)
+    order = ranks.argsort(kind="stable")[int((ranks < 1).sum()) :]
+    if not len(order):
+        return
     if session.cell is None:
         session.cell = int(order[0])
         return
-    place = int((order == session.cell).argmax()) + step
+    here = np.flatnonzero(order == session.cell)
+    # where the cell was left out the next one has moved up into its place
+    place = int(here[0]) + step if len(here) else session.last_rank - (1 if step > 0 else 2)
     if 0 <= place < len(order):
         session.cell = int(order[place])

@@ -31,7 +31,7 @@ class MidPanel(QScrollArea):
         self.model = ModelRow(session, actions)
         self.run = RunRow(session, actions)
         self.nuclei = NucleiRow(session, actions)
-        self.score = ScoreCard(session)
+        self.score = ScoreCard(session, actions)
         self.galleries = Galleries(session, actions)
         self.inspector = Inspector(session)
         self.export = ExportRow(session, actions)

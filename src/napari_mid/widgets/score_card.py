@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import isfinite
 
 from napari_mid.inference.result import WellResult
-from napari_mid.reports.caption import DEMO_MODEL, cells_text, score_numbers, words
+from napari_mid.reports.caption import DEMO_MODEL, PRELIMINARY, cells_text, score_numbers, words
 from napari_mid.session import Session
+from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.exclude_row import ExcludeRow
 from napari_mid.widgets.parts import CAUTION, QUIET, Section, listen, show_text, text_label
 from napari_mid.widgets.score_strip import ScoreStrip
 
@@ -14,7 +16,7 @@ from napari_mid.widgets.score_strip import ScoreStrip
 class ScoreCard(Section):
     """Score, interval, call, place among the negative controls, cells, warnings."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__("Score")
         self.session = session
         self.score = text_label()
@@ -23,7 +25,8 @@ class ScoreCard(Section):
         self.among = text_label(QUIET)
         self.cells = text_label(QUIET)
         self.warnings = text_label(CAUTION)
-        for widget in (self.score, self.demo, self.strip, self.among, self.cells, self.warnings):
+        self.exclude = ExcludeRow(session, actions)
+        for widget in (self.score, self.demo, self.strip, self.among, self.cells, self.exclude, self.warnings):
             self.column.addWidget(widget)
         listen(self, self._show, session.events.result_changed, session.events.results_changed, session.events.model_changed)
         self._show()
@@ -43,7 +46,7 @@ class ScoreCard(Section):
         self.score.setText(headline(result))
         self.strip.show_score(result.score if scored else None, result.interval, threshold, controls)
         show_text(self.among, among_controls(result.score, controls) if scored else "")
-        self.cells.setText(f"{cells_text(result.n_cells)} · {result.model_name}")
+        self.cells.setText(f"{cells_text(result.n_cells, int(result.excluded.sum()))} · {result.model_name}")
         show_text(self.warnings, "\n".join(f"⚠ {warning}" for warning in result.warnings))
 
 
@@ -53,11 +56,12 @@ def headline(result: WellResult) -> str:
         return f'<span style="font-size:18px"><b>{words(result.call)}</b></span>'
     positive = words(result.classes[-1])
     number, interval = score_numbers(result.score, *result.interval)
+    what = f"{PRELIMINARY}, more sets are being read" if result.preliminary else f"probability of “{positive}”, 95 % interval"
     return (
         f'<span style="font-size:22px"><b>{number}</b></span>'
         f"&nbsp;&nbsp;{interval}"
         f"&nbsp;&nbsp;<b>{words(result.call).upper()}</b>"
-        f'<br><span style="color:{QUIET}">probability of “{positive}”, 95 % interval</span>'
+        f'<br><span style="color:{CAUTION if result.preliminary else QUIET}">{what}</span>'
     )
 
 

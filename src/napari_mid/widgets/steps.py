@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_mid.cells.kept import well_key
 from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange, estimate_intensity_range
 from napari_mid.images.overview import Thumbnail, thumbnails
@@ -131,8 +132,10 @@ def table_steps(table: Path, plate: Plate, well: str, images: WellImages) -> Ste
 
 def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress | Partial[Any], None, WellResult]:
     """What `Actions.run` does, in order; the session's state is taken when it starts."""
+    from napari_mid.workflow.exclude import left_out_steps
     from napari_mid.workflow.score_well import score_well_steps
 
+    key = well_key(session.plate, well)
     images, nuclei, model, device = session.images, session.nuclei, session.model, session.device
     detection, outlines = detection_settings(session), bool(session.outlines_on)
     assert model is not None
@@ -146,20 +149,21 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
             located = yield from locate_steps(plate, well, images, detection, device, outlines=outlines)
         yield Partial(located)
         nuclei = located.nuclei
-    return (
-        yield from score_well_steps(
-            plate, well, model, intensity=intensity, images=images, nuclei=nuclei, detection=detection, device=device
-        )
+    result = yield from score_well_steps(
+        plate, well, model, intensity=intensity, images=images, nuclei=nuclei, detection=detection, device=device
     )
+    return (yield from left_out_steps(result, model, session.exclusions.of(key)))
 
 
 def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generator[Progress | Partial[Any], None, None]:
     """What `Actions.score_all` does: a `Partial` with the result or the error of each well."""
     from napari_mid.cells.from_tables import nuclei_of_well
+    from napari_mid.workflow.exclude import left_out_steps
     from napari_mid.workflow.score_well import score_well_steps
 
     model, device, detection, table = session.model, session.device, detection_settings(session), session.nuclei_table
     nuclei = session.kept.of_plate(plate)
+    keys = {well: well_key(session.plate, well) for well in wells}
     if session.well is not None and session.nuclei is not None:
         nuclei[session.well] = session.nuclei
     assert model is not None
@@ -174,7 +178,7 @@ def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generat
                 try:
                     step = next(steps)
                 except StopIteration as stop:
-                    yield Partial(stop.value)
+                    yield Partial((yield from left_out_steps(stop.value, model, session.exclusions.of(keys[well]))))
                     break
                 yield Progress("scoring wells", done, len(wells), f"{well}: {step.step}")
         except MidError as error:

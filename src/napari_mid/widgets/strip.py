@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF
-from qtpy.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
+from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 
 from napari_mid.reports.gallery import OUTLINE, slice_strip
 from napari_mid.widgets.parts import pixmap
 
 #: Pixels between two channels.
 GAP_PX = 2
+#: Least width of a picture before it is fitted into a list, in pixels.
+ICON_PX = 400
 #: Width of an outline as a part of the picture's width.
 LINE = 1 / 280
 
@@ -34,6 +37,14 @@ class Strip:
 
     rgb: NDArray[np.uint8]
     outline: NDArray[np.float32]
+
+    @cached_property
+    def icon(self) -> QIcon:
+        """For a list; a selected one keeps its colours. An icon is only ever made smaller, so that it is made large."""
+        picture, icon = self.pixmap(ICON_PX), QIcon()
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+            icon.addPixmap(picture, mode)
+        return icon
 
     def pixmap(self, least_px: int) -> QPixmap:
         """A picture at least `least_px` wide: the slice enlarged by a whole number, the outline as a line."""
