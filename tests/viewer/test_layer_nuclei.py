@@ -27,6 +27,7 @@ def presenter() -> Any:
     session = SimpleNamespace(
         images=WellImages("plate", "A01", fields, LAYOUT, ("field 2 could not be read",)),
         plate=SimpleNamespace(channels=channels, pixel_size_um=SIZE),
+        outlines_on=frozenset(),
     )
     nothing = SimpleNamespace(layer=None)
     return SimpleNamespace(session=session, points_layer=None, preview=nothing, editor=nothing)
