@@ -183,10 +183,7 @@ def over_wells(measure: str, wells: str, found: Sequence[Detected], n_resamples:
     for values in (np.array([each.auroc for each in found]), np.array([each.auprc for each in found])):
         means = weights @ values / weights.sum(axis=1)
         estimates.append(estimate(float(values.mean()), means, "", len(set(compounds))))
-    deletion, insertion = (
-        float(np.mean(values)) if (values := [v for v in all_values if math.isfinite(v)]) else math.nan
-        for all_values in ([each.deletion for each in found], [each.insertion for each in found])
-    )
+    deletion, insertion = _mean([each.deletion for each in found]), _mean([each.insertion for each in found])
     return MeasureFound(
         measure,
         wells,
@@ -198,6 +195,12 @@ def over_wells(measure: str, wells: str, found: Sequence[Detected], n_resamples:
         deletion,
         insertion,
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of those that are finite; NaN where none is."""
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def spearman_rows(first: Floats, second: Floats, weights: Floats) -> Floats:
         var = (weights @ a**2 / total - mean_a**2) * (weights @ b**2 / total - mean_b**2)
         found = cov / np.sqrt(var)
     found[~(var > 1e-9)] = np.nan
-    return np.clip(found, -1, 1)
+    rows: Floats = np.clip(found, -1, 1)
+    return rows
 
 
 def score_associations(

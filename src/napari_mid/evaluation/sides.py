@@ -60,7 +60,10 @@ def read_split(model: Path) -> TrainingSplit | None:
 
 def with_sides(wells: pd.DataFrame, split: TrainingSplit | None) -> pd.DataFrame:
     """`wells` with a column ``_side``."""
-    sides = [UNKNOWN if split is None else split.side(row) for row in wells.to_dict("records")]
+    sides = [
+        UNKNOWN if split is None else split.side({str(name): value for name, value in row.items()})
+        for row in wells.to_dict("records")
+    ]
     return wells.assign(_side=sides)
 
 

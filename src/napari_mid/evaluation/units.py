@@ -102,7 +102,7 @@ def labelled_wells(
         if control.any():
             left_out.append(f"{int(control.sum())} control wells are left out (--controls counts them)")
         table = table[~control]
-    values = {name: int(count) for name, count in table["_label"].value_counts().items() if name}
+    values = {str(name): int(count) for name, count in table["_label"].value_counts().items() if name}
     alike = look_alikes(values)
     if alike:
         raise EvaluationError(f"Values of {column} look alike: {'; '.join(alike)}. Spell them the same in the plate map.")
@@ -142,11 +142,13 @@ def _classes(
 ) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(label_text(name) for name in classes)) if classes else values
     shown = ", ".join(values) or "none"
+    if len(names) < 2:
+        raise EvaluationError(
+            f"An evaluation needs wells of two classes; the values of {column} are {shown}. --controls counts control wells, too."
+        )
     for name in (*names, *([positive] if positive else [])):
         if name not in values:
             raise EvaluationError(f"No well counted has {column} = {name!r}; the values are {shown}.")
-    if len(names) < 2:
-        raise EvaluationError(f"An evaluation needs two classes; the values of {column} are {shown}.")
     chosen = positive or (names[-1] if classes else model_positive)
     if chosen not in names:
         raise EvaluationError(

@@ -123,5 +123,6 @@ def _by_score(truth: NDArray[np.bool_], scores: Floats, weights: Floats) -> tupl
 
 def _share(part: Floats, whole: Floats) -> Floats:
     """`part` / `whole`, NaN where `whole` is 0."""
-    out = np.full(np.shape(part), np.nan)
-    return np.divide(part, whole, out=out, where=whole > 0)
+    share: Floats = np.full(np.shape(part), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share

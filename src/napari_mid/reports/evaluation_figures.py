@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from napari_mid.evaluation.bootstrap import Scored
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor
 from napari_mid.evaluation.weighted import ECE_BINS
 from napari_mid.reports.page import font_families
+from napari_mid.training.leaks import label_text
 
 #: Colours that readers with any colour vision tell apart (Okabe and Ito 2008); the first is MID's.
 MID_COLOUR = "#d6006d"
@@ -52,32 +54,32 @@ def figures_of(found: Evaluation, wells: pd.DataFrame) -> tuple[EvaluationFigure
     n = f"{len(scored)} units, {found.counted_as}"
     if len(scored) and scored.truth.any() and not scored.truth.all():
         caption = f"ROC and precision-recall curves over {n}; dashed lines are chance."
-        drawn.append(EvaluationFigure("curves", "Ranking", caption, _png(_curves(found))))
+        drawn.append(EvaluationFigure("curves", "Ranking", caption, _png(_curves, found)))
     if len(found.predictors) > 1 and len(scored):
         caption = f"Left: 95 % intervals over {n}. Right: minus MID on the same resamples; left of the line, MID is better."
-        drawn.append(EvaluationFigure("baselines", "MID and the baselines", caption, _png(_baselines(found))))
+        drawn.append(EvaluationFigure("baselines", "MID and the baselines", caption, _png(_baselines, found)))
     if len(scored):
         caption = (
             "Score of every unit; the dashed line is the threshold. Filled: called right. Numbers: how many are called what."
         )
-        drawn.append(EvaluationFigure("scores", "Scores and calls", caption, _png(_scores(found))))
+        drawn.append(EvaluationFigure("scores", "Scores and calls", caption, _png(_scores, found)))
         caption = (
             "How often units with a score are positive; a calibrated score lies on the diagonal. Bars: 95 % Wilson intervals."
         )
-        drawn.append(EvaluationFigure("calibration", "Calibration", caption, _png(_calibration(scored))))
-    doses = _dose_curves(found, wells)
-    if doses is not None:
+        drawn.append(EvaluationFigure("calibration", "Calibration", caption, _png(_calibration, scored)))
+    shown = _dosed(found, wells)
+    if len(shown):
         caption = "Score of every well against concentration; the line joins the means, the dashed line is the threshold."
-        drawn.append(EvaluationFigure("doses", "Score against dose", caption, _png(doses)))
+        drawn.append(EvaluationFigure("doses", "Score against dose", caption, _png(_dose_curves, found, shown)))
     if found.truth is not None and found.truth.sweep:
         caption = (
             "Relevance as a detector of the cells that responded (95 % intervals over compounds); then attention and the scores "
             "against the cells in a set, for 1 to 200 sets."
         )
-        drawn.append(EvaluationFigure("relevance", "Is relevance true?", caption, _png(_relevance(found))))
+        drawn.append(EvaluationFigure("relevance", "Is relevance true?", caption, _png(_relevance, found)))
     if any(math.isfinite(each.correlation.value) for _, each in found.associations):
         caption = "Spearman correlation with 95 % intervals over compounds; filled where it is strong and apart from 0."
-        drawn.append(EvaluationFigure("audit", "Shortcuts", caption, _png(_audit(found))))
+        drawn.append(EvaluationFigure("audit", "Shortcuts", caption, _png(_audit, found)))
     return tuple(drawn)
 
 
@@ -96,20 +98,23 @@ def _plain(axes: Axes) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GREY)
     axes.tick_params(colors=INK, labelsize=8)
-    axes.title.set_fontsize(TITLE_SIZE)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_fontsize(LABEL_SIZE)
     axes.set_axisbelow(True)
     axes.grid(color=LINE, linewidth=0.6)
 
 
-def _png(figure: Figure) -> bytes:
+def _png(draw: Callable[..., Figure], *what: Any) -> bytes:
+    """The PNG of the figure that `draw` makes of `what`."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
-    # names of compounds may hold dollar signs, which are no formulas
-    with rc_context({"font.family": list(font_families()), "text.parse_math": False}):
-        figure.savefig(buffer, format="png", dpi=DPI)
+    style: Any = {
+        "font.family": list(font_families()),
+        "text.parse_math": False,  # names of compounds may hold dollar signs, which are no formulas
+        "axes.titlesize": TITLE_SIZE,
+        "axes.labelsize": LABEL_SIZE,
+    }
+    with rc_context(style):
+        draw(*what).savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
 
 
@@ -268,31 +273,39 @@ def _calibration(scored: Scored) -> Figure:
     return figure
 
 
-def _dose_curves(found: Evaluation, wells: pd.DataFrame) -> Figure | None:
-    """A small panel per compound that has several doses; the compounds counted first."""
-    column = next((name for name in ("concentration_um", "concentration") if name in wells), None)
-    if column is None or "compound" not in wells:
-        return None
-    table = wells.assign(
-        _dose=pd.to_numeric(wells[column], errors="coerce"), _score=pd.to_numeric(wells["score"], errors="coerce")
-    )
+def _dosed(found: Evaluation, wells: pd.DataFrame) -> pd.DataFrame:
+    """The wells of compounds with several doses, ``_dose`` and ``_score`` added, the compounds that are counted first."""
+    if "compound" not in wells or (column := _dose_column(wells)) is None:
+        return wells.iloc[:0]
+    numbers = {"_dose": pd.to_numeric(wells[column], errors="coerce"), "_score": pd.to_numeric(wells["score"], errors="coerce")}
+    table = wells.assign(**numbers)
     table = table[(table["_dose"] > 0) & table["_score"].notna() & table["compound"].notna()]
-    several = [str(name) for name, some in table.groupby("compound") if some["_dose"].nunique() > 1]
+    several = {str(name) for name, some in table.groupby("compound") if some["_dose"].nunique() > 1}
     counted = set(found.counted["compound"])
-    names = sorted(several, key=lambda name: (name not in counted, name))[:MOST_DOSE_CURVES]
-    if not names:
-        return None
+    table = table[table["compound"].astype(str).isin(several)]
+    order = sorted(several, key=lambda name: (name not in counted, name))[:MOST_DOSE_CURVES]
+    return table.assign(_place=[order.index(str(name)) if str(name) in order else -1 for name in table["compound"]])
+
+
+def _dose_column(wells: pd.DataFrame) -> str | None:
+    return next((name for name in ("concentration_um", "concentration") if name in wells), None)
+
+
+def _dose_curves(found: Evaluation, table: pd.DataFrame) -> Figure:
+    """A small panel per compound."""
+    table = table[table["_place"] >= 0].sort_values(["_place", "_dose"], kind="stable")
+    counted = set(found.counted["compound"])
+    names = table["compound"].astype(str).drop_duplicates().tolist()
     columns = min(6, len(names))
     rows = math.ceil(len(names) / columns)
     figure, axes = _figure(min(9.0, 1.2 + 1.9 * columns), 0.5 + 1.5 * rows, columns, rows, sharex=True, sharey=True)
-    labels = wells.groupby("compound")[found.question.label].first() if found.question.label in wells else pd.Series(dtype=object)
     for place, axis in enumerate(axes):
         if place >= len(names):
             axis.set_visible(False)
             continue
         name = names[place]
-        some = table[table["compound"].astype(str) == name].sort_values("_dose")
-        positive = str(labels.get(name, "")) == found.question.positive
+        some = table[table["compound"].astype(str) == name]
+        positive = (some[found.question.label].map(label_text) == found.question.positive).any()
         colour = POSITIVE if positive else NEGATIVE
         means = some.groupby("_dose")["_score"].mean()
         axis.plot(some["_dose"], some["_score"], "o", color=colour, markersize=3.5, alpha=0.7, clip_on=False)
@@ -302,7 +315,7 @@ def _dose_curves(found: Evaluation, wells: pd.DataFrame) -> Figure | None:
         axis.set_title(name if name in counted else f"{name} (trained on)", fontsize=8, color=colour)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    unit = "µM" if column == "concentration_um" else ""
+    unit = "in µM" if _dose_column(table) == "concentration_um" else ""
     figure.supxlabel(f"concentration {unit}".strip(), fontsize=9)
     figure.supylabel("score", fontsize=9)
     return figure

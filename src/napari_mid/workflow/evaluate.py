@@ -18,7 +18,7 @@ from napari_mid.evaluation.attention import RelevanceTruth
 from napari_mid.evaluation.baselines import INTENSITY, baseline
 from napari_mid.evaluation.bootstrap import Estimate, binary_estimates, compare
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor, permuted
-from napari_mid.evaluation.learning import design, predicted
+from napari_mid.evaluation.learning import Design, design, predicted
 from napari_mid.evaluation.multiclass import multiclass_estimates
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.sides import HELD_OUT, TRAINED, UNKNOWN, TrainingSplit, read_split, sides_text, with_sides
@@ -137,10 +137,9 @@ def evaluate_steps(
     needs = [need for name in settings.baselines for need in baseline(name).NEEDS]
     material, images = yield from material_steps(plates, wells.table, needs, model, cache, device)
     positive = (wells.table["_label"] == wells.question.positive).to_numpy()
-    how = None
-    if settings.baselines:
-        how = design(positive, wells.table["_compound"].tolist(), wells.table["_side"].tolist(), settings)
-        for name in settings.baselines if how else ():
+    how = _design(wells, positive, settings)
+    if how is not None:
+        for name in settings.baselines:
             scores = predicted(name, material, positive, how, settings.seed)
             predictors.append(_baseline(name, wells, scores, counted, predictors[0], settings))
     truth: RelevanceTruth | None = None
@@ -188,6 +187,12 @@ def _groups(units: pd.DataFrame, threshold: float, settings: EvaluationSettings)
     }
 
 
+def _design(wells: Wells, positive: NDArray[np.bool_], settings: EvaluationSettings) -> Design | None:
+    if not settings.baselines:
+        return None
+    return design(positive, wells.table["_compound"].tolist(), wells.table["_side"].tolist(), settings)
+
+
 def _baseline(
     name: str,
     wells: Wells,
@@ -211,7 +216,7 @@ def _baseline(
     )
 
 
-def _design_text(how: Any, settings: EvaluationSettings) -> str:
+def _design_text(how: Design | None, settings: EvaluationSettings) -> str:
     if not settings.baselines:
         return ""
     return how.how if how else "no baseline: a class has fewer than two compounds to learn from"

@@ -32,7 +32,7 @@ SUMMARY = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc"
 def record(found: Evaluation) -> dict[str, Any]:
     """The content of metrics.json."""
     counted = found.mid.scored
-    return _without_nan(
+    facts: dict[str, Any] = _without_nan(
         {
             "label": found.question.label,
             "positive": found.question.positive,
@@ -75,6 +75,7 @@ def record(found: Evaluation) -> dict[str, Any]:
             "cautions": list(found.cautions),
         }
     )
+    return facts
 
 
 def confusion(found: Evaluation) -> dict[str, int]:
@@ -158,7 +159,8 @@ def tables(found: Evaluation) -> dict[str, pd.DataFrame]:
     unit_scores = found.units
     for predictor in found.predictors[1:]:
         by_name = dict(zip(predictor.scored.names, predictor.scored.scores, strict=True))
-        unit_scores = unit_scores.assign(**{f"score_{predictor.name}": [by_name.get(name) for name in unit_scores["unit"]]})
+        scores = np.array([by_name.get(name, np.nan) for name in unit_scores["unit"]])
+        unit_scores = unit_scores.assign(**{f"score_{predictor.name}": scores})
     written = {
         "units.csv": unit_scores,
         "doses.csv": found.doses,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,7 @@ def relevance_truth_steps(
         names = [str(name) for name in scored.wells[WELL] if len(scored.cells_of(str(name)))]
         encoded = yield from embeddings_steps(scored, names, model, cache, device)
         reach = MATCH_UM / ((scored.plate.pixel_size_um if scored.plate else None) or 1.0)
-        rows = scored.wells.set_index(WELL)
+        rows = scored.wells.drop_duplicates(WELL).set_index(WELL)
         n_true += len(truth)
         for name in names:
             table = encoded[name].table
@@ -98,7 +99,7 @@ def relevance_truth_steps(
             place = match_truth(table, true, reach)
             responded = true["responded"].to_numpy(dtype=bool)[place] & (place >= 0) if len(true) else place >= 0
             n_located += len(table)
-            row = rows.loc[name]
+            row: dict[Any, Any] = rows.loc[name].to_dict()
             control = row.get("role") in CONTROL_ROLES
             compound = f"{scored.name} {name}" if pd.isna(row.get("compound")) else str(row["compound"])
             called = float(row["score"]) >= threshold

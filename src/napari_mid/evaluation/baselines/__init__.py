@@ -71,9 +71,8 @@ class Baseline(Protocol):
 
 
 def baseline_names() -> list[str]:
-    """Names of the baselines, the cheapest first."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(names, key=lambda name: (len(baseline(name).NEEDS), name))
+    """Names of the baselines, without importing them."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def baseline(name: str) -> Baseline:
@@ -84,9 +83,8 @@ def baseline(name: str) -> Baseline:
     SettingsError
         If there is none.
     """
-    known = [module.name for module in pkgutil.iter_modules(__path__)]
-    if name not in known:
-        raise SettingsError(f"There is no baseline {name!r}; there are {', '.join(sorted(known))}.")
+    if name not in baseline_names():
+        raise SettingsError(f"There is no baseline {name!r}; there are {', '.join(baseline_names())}.")
     return cast(Baseline, importlib.import_module(f"{__name__}.{name}"))
 
 
