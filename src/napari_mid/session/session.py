@@ -320,6 +320,16 @@ class Session:
         self.events.outlines_changed.emit()
         return True
 
+    def offer_look(self, nuclei: Mapping[int, Nuclei], measured: Mapping[int, Nuclei], warnings: Iterable[str]) -> bool:
+        """Take what was found out about `nuclei`, in the same places, if they are still those of the open well."""
+        if self._nuclei is None or nuclei is not self._nuclei:
+            return False
+        self._nuclei.update(measured)  # the same nuclei: rings and results stay
+        self._nuclei_warnings = tuple(warnings)
+        self.kept.put(well_key(self._plate, self._well), self._nuclei, further=True)
+        self.events.nuclei_changed.emit()
+        return True
+
     def keep_edited(self, key: WellKey, nuclei: Mapping[int, Nuclei]) -> None:
         """Take nuclei that were edited further; `key` is the `well_key` when the edit began, perhaps of a well left since."""
         self.kept.put(key, nuclei, further=True)

@@ -16,6 +16,7 @@ from napari_mid.viewer.export import export_gallery, export_screenshot, export_t
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.excluder import Excluder
+from napari_mid.widgets.looker import Looker
 from napari_mid.widgets.outliner import Outliner
 from napari_mid.widgets.plate_actions import PlateActions
 from napari_mid.widgets.steps import (
@@ -38,6 +39,7 @@ class Actions(PlateActions):
         self.presenter = presenter
         self.outliner = Outliner(session, jobs)
         self.excluder = Excluder(session, jobs)
+        self.looker = Looker(session, jobs)
         #: score every well as soon as its images are there
         self.auto_run = False
         session.events.images_changed.connect(self._maybe_run)

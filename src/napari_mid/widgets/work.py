@@ -86,7 +86,7 @@ class Jobs:
         Parameters
         ----------
         lane
-            One of `LANES`, or `QUIET_LANE`; the job that runs in it is cancelled.
+            One of `LANES`, or another one, whose progress is not shown; the job that runs in it is cancelled.
         what
             For a person: ``"scoring B03"``.
         partial
