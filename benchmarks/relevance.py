@@ -26,10 +26,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from napari_mid.cli.common import run_with_bar
+from napari_mid.evaluation.attention import MATCH_UM, enough, match_truth
 from napari_mid.inference.measures import DEFAULT, measure_names
 from napari_mid.inference.result import WellResult
 from napari_mid.inference.trust_settings import TrustSettings
@@ -39,12 +39,6 @@ from napari_mid.simulation.plate import TRUTH, simulate_steps
 from napari_mid.simulation.settings import SimulationSettings
 from napari_mid.workflow.relevance import is_control
 from napari_mid.workflow.score_plate import PlateResult, score_plate_steps
-
-#: A located nucleus is the true one that is nearest, if it is nearer than this.
-MATCH_UM = 6.0
-#: A well needs so many responding and so many other cells for an AUROC.
-FEWEST = 5
-PLACE = ["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]
 
 
 @dataclass(frozen=True)
@@ -70,19 +64,10 @@ def score(plate: Path, model: Path) -> PlateResult:
 
 def matched(result: WellResult, truth: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
     """The cells of `result` that are true cells, with the truth's columns."""
-    found = []
-    for site, cells in result.cells.groupby("Metadata_Site"):
-        true = truth[(truth["Metadata_Well"] == result.well) & (truth["Metadata_Site"] == site)]
-        if true.empty:
-            continue
-        distance, nearest = cKDTree(true[PLACE]).query(cells[PLACE], distance_upper_bound=MATCH_UM / pixel_size_um)
-        # a true cell counts once, for the located nucleus nearest to it
-        order = np.argsort(distance, kind="stable")
-        order = order[np.isfinite(distance[order])]
-        first = order[np.unique(nearest[order], return_index=True)[1]]
-        responded = true.iloc[nearest[first]][["responded", "state"]].reset_index(drop=True)
-        found.append(pd.concat([cells.iloc[first].reset_index(drop=True), responded], axis=1).astype({"responded": bool}))
-    return pd.concat(found, ignore_index=True) if found else result.cells.iloc[:0].assign(responded=False, state="")
+    true = truth[truth["Metadata_Well"] == result.well].reset_index(drop=True)
+    rows = match_truth(result.cells, true, MATCH_UM / pixel_size_um)
+    known = true.iloc[rows[rows >= 0]][["responded", "state"]].reset_index(drop=True)
+    return pd.concat([result.cells[rows >= 0].reset_index(drop=True), known], axis=1).astype({"responded": bool})
 
 
 def column(name: str) -> str:
@@ -124,9 +109,7 @@ def lines(found: PlateResult, truth: pd.DataFrame) -> Iterator[str | MeasureRow]
     cells = {result.well: matched(result, truth, pixel_size_um) for result in found.results}
     n_located = sum(result.n_cells for result in found.results)
     yield f"{sum(map(len, cells.values()))} of {n_located} located nuclei are true ones, of {len(truth)}"
-    responding = {
-        well: table for well, table in cells.items() if min(table["responded"].sum(), (~table["responded"]).sum()) >= FEWEST
-    }
+    responding = {well: table for well, table in cells.items() if enough(table["responded"].to_numpy(dtype=bool))}
     calls = {result.well: result.call for result in found.results}
     for called in ("positive", "other"):
         chosen = [table for well, table in responding.items() if (calls[well] == "positive") == (called == "positive")]

@@ -120,8 +120,9 @@ def evaluate_steps(
             f"({model.hash}); give the model that made them, or score again."
         )
     split = _split(plates[0].model_hash, model)
+    every = with_sides(pd.concat([plate.wells for plate in plates], ignore_index=True), split)
     wells = labelled_wells(
-        with_sides(pd.concat([plate.wells for plate in plates], ignore_index=True), split),
+        every,
         asked.label,
         settings,
         classes=asked.classes,
@@ -144,7 +145,8 @@ def evaluate_steps(
             predictors.append(_baseline(name, wells, scores, counted, predictors[0], settings))
     truth: RelevanceTruth | None = None
     if settings.truth and model is not None:
-        truth = yield from relevance_truth_steps(plates, wells, settings, model, threshold, cache, device)
+        trained = set(every.loc[every["_side"] == TRAINED, [PLATE, WELL]].itertuples(index=False, name=None))
+        truth = yield from relevance_truth_steps(plates, wells, settings, model, threshold, trained, cache, device)
     return Evaluation(
         question=wells.question,
         settings=settings,
@@ -350,7 +352,7 @@ def _notes(
 def _cautions(wells: Wells, run: Mapping[str, Any], truth: NDArray[np.bool_], settings: EvaluationSettings) -> list[str]:
     told = sides_text(wells.table, settings.unit)
     if run["model"].get("simulated"):
-        told.append("Demo model, simulated cells: these numbers say nothing about real compounds.")
+        told.append("The model was trained on simulated cells: these numbers say nothing about real compounds.")
     fewest = min(int(truth.sum()), int((~truth).sum()))
     if len(truth) and fewest < 10:
         told.append(f"Only {fewest} units of the smaller class are counted: look at the intervals, not at the values.")

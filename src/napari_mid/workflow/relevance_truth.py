@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from napari_mid.evaluation.attention import (
 )
 from napari_mid.evaluation.bootstrap import binary_estimates
 from napari_mid.evaluation.settings import EvaluationSettings
-from napari_mid.evaluation.units import CONTROL_ROLES, PLATE, WELL, Wells, scored_units, units_table
+from napari_mid.evaluation.sides import TRAINED
+from napari_mid.evaluation.units import PLATE, WELL, Wells, scored_units, units_table
 from napari_mid.inference.bag import Bag
 from napari_mid.inference.curves import deletion_insertion
 from napari_mid.inference.embedding_cache import EmbeddingCache
@@ -41,6 +42,7 @@ from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
 from napari_mid.simulation.plate import TRUTH
 from napari_mid.workflow.evaluation_material import embeddings_steps
+from napari_mid.workflow.relevance import CONTROL_ROLE, MOST_CONTROLS
 from napari_mid.workflow.scored_plates import ScoredPlate
 
 POSITIVE, OTHER = "called positive", "not called positive"
@@ -59,12 +61,16 @@ def truth_file(scored: ScoredPlate) -> Path | None:
 
 @dataclass(frozen=True)
 class _Well:
-    """A well whose truth is known: its cells, which of them are true ones, and which responded (of the true ones)."""
+    """A well whose truth is known: its cells, which of them are true ones, and which responded (of the true ones).
+
+    One that the model was `trained` on is here only to compare with, as a negative control.
+    """
 
     plate: str
     name: str
     compound: str
-    control: bool
+    negative_control: bool
+    trained: bool
     positive: bool
     embeddings: NDArray[np.float32]
     known: NDArray[np.bool_]
@@ -77,10 +83,14 @@ def relevance_truth_steps(
     settings: EvaluationSettings,
     model: MidModel,
     threshold: float,
+    trained: Set[tuple[str, str]],
     cache: EmbeddingCache | None,
     device: str = AUTO,
 ) -> Steps[RelevanceTruth | None]:
-    """Judge relevance on those of `plates` that have a truth; None where none has."""
+    """Judge relevance on those of `plates` that have a truth; None where none has.
+
+    Wells that the model was `trained` on, by plate and well, are not judged: its relevance may be better there.
+    """
     known: list[_Well] = []
     n_located = n_true = 0
     for scored in plates:
@@ -89,6 +99,7 @@ def relevance_truth_steps(
             continue
         truth = pd.read_parquet(file)
         names = [str(name) for name in scored.wells[WELL] if len(scored.cells_of(str(name)))]
+        names = [name for name in names if (scored.name, name) not in trained or _is_negative(scored, name)]
         encoded = yield from embeddings_steps(scored, names, model, cache, device)
         reach = MATCH_UM / ((scored.plate.pixel_size_um if scored.plate else None) or 1.0)
         rows = scored.wells.drop_duplicates(WELL).set_index(WELL)
@@ -100,14 +111,17 @@ def relevance_truth_steps(
             responded = true["responded"].to_numpy(dtype=bool)[place] & (place >= 0) if len(true) else place >= 0
             n_located += len(table)
             row: dict[Any, Any] = rows.loc[name].to_dict()
-            control = row.get("role") in CONTROL_ROLES
             compound = f"{scored.name} {name}" if pd.isna(row.get("compound")) else str(row["compound"])
             called = float(row["score"]) >= threshold
-            known.append(_Well(scored.name, name, compound, control, called, encoded[name].embeddings, place >= 0, responded))
+            seen = (scored.name, name) in trained
+            negative = _is_negative(scored, name)
+            known.append(
+                _Well(scored.name, name, compound, negative, seen, called, encoded[name].embeddings, place >= 0, responded)
+            )
     if not known:
         return None
     scoring = plates[0].scoring
-    controls = _controls(known, plates, scoring.seed)
+    controls = _controls(known, scoring.seed)
     measures, spreads = yield from _measures(known, model, scoring, controls, settings)
     sweep = yield from _sweep(known, wells, model, settings, threshold)
     return RelevanceTruth(
@@ -116,24 +130,23 @@ def relevance_truth_steps(
         sum(int(well.known.sum()) for well in known),
         n_located,
         n_true,
-        _mean([spreads[well.plate, well.name] for well in known if _is_negative(well, plates)]),
+        _mean([spreads[well.plate, well.name] for well in known if well.negative_control]),
         _mean([spreads[well.plate, well.name] for well in known if well.positive]),
     )
 
 
-def _is_negative(well: _Well, plates: Sequence[ScoredPlate]) -> bool:
-    scored = next(each for each in plates if each.name == well.plate)
+def _is_negative(scored: ScoredPlate, well: str) -> bool:
     rows = scored.wells
-    return "role" in rows and bool(((rows[WELL] == well.name) & (rows["role"] == "negative_control")).any())
+    return "role" in rows and bool(((rows[WELL] == well) & (rows["role"] == CONTROL_ROLE)).any())
 
 
-def _controls(known: Sequence[_Well], plates: Sequence[ScoredPlate], seed: int) -> NDArray[np.float32] | None:
+def _controls(known: Sequence[_Well], seed: int) -> NDArray[np.float32] | None:
     """A sample of cells of the negative controls, for measures that compare with them."""
-    cells = [well.embeddings for well in known if _is_negative(well, plates)]
+    cells = [well.embeddings for well in known if well.negative_control]
     if not cells:
         return None
     together = np.concatenate(cells)
-    return together[np.sort(np.random.default_rng(seed).permutation(len(together))[:2000])]
+    return together[np.sort(np.random.default_rng(seed).permutation(len(together))[:MOST_CONTROLS])]
 
 
 def _measures(
@@ -149,7 +162,7 @@ def _measures(
     spreads = {}
     for done, well in enumerate(known):
         yield Progress("judging relevance", done, len(known), f"{well.plate} {well.name}")
-        judged = enough(well.responded[well.known])
+        judged = enough(well.responded[well.known]) and not well.trained
         for name in names if judged else [DEFAULT]:
             values = relevance_by(name, model, well.embeddings, scoring, controls).values
             if name == DEFAULT:
@@ -194,11 +207,13 @@ def _point(
     areas = [
         auroc_among_read(read[well.plate, well.name].lifts[n_sets][well.known], well.responded[well.known])
         for well in known
-        if well.positive and enough(well.responded[well.known])
+        if well.positive and not well.trained and enough(well.responded[well.known])
     ]
     keys = list(zip(wells.table[PLATE], wells.table[WELL], strict=True))
-    there = [key in read for key in keys]
-    table = wells.table[there].assign(_swept=[read[key].scores[n_sets] for key in keys if key in read])
+    there = [key in read and side != TRAINED for key, side in zip(keys, wells.table["_side"], strict=True)]
+    table = wells.table[there].assign(
+        _swept=[read[key].scores[n_sets] for key, judged in zip(keys, there, strict=True) if judged]
+    )
     metrics = {}
     if len(table):
         units = units_table(Wells(table, wells.question, ()), settings, "_swept")
