@@ -250,8 +250,9 @@ class Presenter:
         layer, cells = self.points_layer, self.session.result.cells
         assert layer is not None
         layer.features = relevance_features(cells, layer.features["cell"].to_numpy(dtype=np.int64))
-        layer.face_contrast_limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
-        layer.refresh_colors(update_color_mapping=False)
+        limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
+        if tuple(layer.face_contrast_limits) != limits:
+            layer.face_contrast_limits = limits
         self._show_cell(move=False)
 
     def _add_relevance(self, cells: pd.DataFrame, positions: NDArray[np.float64], common: dict[str, Any]) -> None:
@@ -317,7 +318,10 @@ class Presenter:
         width[rows] = SELECTED_WIDTH
         colours = np.where(out[:, None], OUT_COLOUR, EDGE_COLOUR)
         colours[rows] = SELECTED_COLOUR
-        layer.size, layer.border_width, layer.border_color = size, width, colours
+        # napari draws all points anew for each of them
+        for name, values in (("size", size), ("border_width", width), ("border_color", colours)):
+            if not np.array_equal(getattr(layer, name), values):
+                setattr(layer, name, values)
         with layer.selected_data.events.items_changed.blocked():
             layer.selected_data.clear()
             layer.selected_data.update(int(row) for row in rows)
