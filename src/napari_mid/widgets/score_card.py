@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+from napari_mid.inference.calls import NEGATIVE, NO_CALL
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.caption import DEMO_MODEL, PRELIMINARY, cells_text, score_numbers, words
 from napari_mid.session import Session
@@ -22,11 +23,12 @@ class ScoreCard(Section):
         self.score = text_label()
         self.demo = text_label(CAUTION)
         self.strip = ScoreStrip()
+        self.reason = text_label(CAUTION)
         self.among = text_label(QUIET)
         self.cells = text_label(QUIET)
         self.warnings = text_label(CAUTION)
         self.exclude = ExcludeRow(session, actions)
-        for widget in (self.score, self.demo, self.strip, self.among, self.cells, self.exclude, self.warnings):
+        for widget in (self.score, self.reason, self.demo, self.strip, self.among, self.cells, self.exclude, self.warnings):
             self.column.addWidget(widget)
         listen(self, self._show, session.events.result_changed, session.events.results_changed, session.events.model_changed)
         self._show()
@@ -39,11 +41,16 @@ class ScoreCard(Section):
         show_text(self.demo, DEMO_MODEL if result is not None and result.model_simulated else "")
         if result is None:
             self.score.setText("not scored" if self.session.well else "no well is open")
+            self.score.setToolTip("")
+            show_text(self.reason, "")
             show_text(self.warnings, "")
             return
         scored = isfinite(result.score)
         controls = control_scores(self.session)
         self.score.setText(headline(result))
+        self.score.setToolTip(result.call_reason)
+        show_text(self.reason, result.call_reason if result.call == NO_CALL else "")
+        self.cells.setToolTip(trust_text(result))
         self.strip.show_score(result.score if scored else None, result.interval, threshold, controls)
         show_text(self.among, among_controls(result.score, controls) if scored else "")
         self.cells.setText(f"{cells_text(result.n_cells, int(result.excluded.sum()))} · {result.model_name}")
@@ -63,6 +70,21 @@ def headline(result: WellResult) -> str:
         f"&nbsp;&nbsp;<b>{words(result.call).upper()}</b>"
         f'<br><span style="color:{CAUTION if result.preliminary else QUIET}">{what}</span>'
     )
+
+
+def trust_text(result: WellResult) -> str:
+    """How far the score can be trusted, a line for each figure that is known, and a word on wells called negative."""
+    trust = result.trust
+    figures = (
+        (trust.effective_cells, "{:,.0f} cells carry the relevance"),
+        (trust.rank_stability, "ranks of relevance agree between two halves of the sets with {:.2f} (1 is the same)"),
+        (trust.training_distance, "the cells are {:.1f} times as far from the training cells as those are from each other"),
+        (trust.far_cells, "{:.0%} of the cells are farther away than 95 % of the training cells"),
+    )
+    lines = [text.format(value) for value, text in figures if isfinite(value)]
+    if result.call == NEGATIVE:
+        lines.append("in a well called negative the relevant cells are often the healthy ones")
+    return "\n".join(lines)
 
 
 def control_scores(session: Session) -> list[float]:
