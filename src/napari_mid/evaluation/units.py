@@ -223,13 +223,13 @@ def aggregated(scores: NDArray[np.float64], doses: NDArray[np.float64], settings
 def aggregation_text(settings: EvaluationSettings) -> str:
     """What is aggregated, in words."""
     if settings.unit == "well":
-        return "every well counts by itself"
+        return "Every well counts by itself"
     if settings.unit == "compound_dose":
-        return "the score of a compound at a dose is the mean over its wells"
+        return "The score of a compound at a dose is the mean over its wells"
     return {
-        "mean": "the score of a compound is the mean over all its wells and doses",
-        "highest_dose": "the score of a compound is the mean over its wells at its highest concentration",
-        "maximum": "the score of a compound is that of the dose whose wells score highest",
+        "mean": "The score of a compound is the mean over all its wells and doses",
+        "highest_dose": "The score of a compound is the mean over its wells at its highest concentration",
+        "maximum": "The score of a compound is that of the dose whose wells score highest",
     }[settings.aggregate]
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from napari_mid.evaluation.attention import SET_NUMBERS
 from napari_mid.evaluation.bootstrap import Scored
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor
+from napari_mid.evaluation.sides import TRAINED
 from napari_mid.evaluation.weighted import ECE_BINS
 from napari_mid.reports.page import font_families
 from napari_mid.training.leaks import label_text
@@ -295,6 +296,7 @@ def _dose_curves(found: Evaluation, table: pd.DataFrame) -> Figure:
     """A small panel per compound."""
     table = table[table["_place"] >= 0].sort_values(["_place", "_dose"], kind="stable")
     counted = set(found.counted["compound"])
+    trained = set(found.units.loc[found.units["side"] == TRAINED, "compound"])
     names = table["compound"].astype(str).drop_duplicates().tolist()
     columns = min(6, len(names))
     rows = math.ceil(len(names) / columns)
@@ -312,7 +314,8 @@ def _dose_curves(found: Evaluation, table: pd.DataFrame) -> Figure:
         axis.plot(means.index, means.to_numpy(), color=colour, linewidth=1.2)
         axis.axhline(found.mid.threshold, linestyle="--", color=GREY, linewidth=0.8)
         axis.set(xscale="log", ylim=(-0.05, 1.05))
-        axis.set_title(name if name in counted else f"{name} (trained on)", fontsize=8, color=colour)
+        told = "" if name in counted else " (trained on)" if name in trained else " (not counted)"
+        axis.set_title(name + told, fontsize=8, color=colour)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     unit = "in µM" if _dose_column(table) == "concentration_um" else ""

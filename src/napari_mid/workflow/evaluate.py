@@ -336,7 +336,7 @@ def _notes(
     truth: RelevanceTruth | None,
     model: MidModel | None,
 ) -> list[str]:
-    told = [f"What is counted: {aggregation_text(settings)}.", *(f"{each}." for each in wells.left_out)]
+    told = [f"{aggregation_text(settings)}.", *(f"{each}." for each in wells.left_out)]
     if len(wells.question.classes) > 2:
         others = ", ".join(wells.question.classes[:-1])
         told.append(

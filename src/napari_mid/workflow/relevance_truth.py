@@ -103,13 +103,13 @@ def relevance_truth_steps(
         encoded = yield from embeddings_steps(scored, names, model, cache, device)
         reach = MATCH_UM / ((scored.plate.pixel_size_um if scored.plate else None) or 1.0)
         rows = scored.wells.drop_duplicates(WELL).set_index(WELL)
-        n_true += len(truth)
         for name in names:
             table = encoded[name].table
             true = truth[truth[WELL] == name].reset_index(drop=True)
             place = match_truth(table, true, reach)
             responded = true["responded"].to_numpy(dtype=bool)[place] & (place >= 0) if len(true) else place >= 0
             n_located += len(table)
+            n_true += len(true)
             row: dict[Any, Any] = rows.loc[name].to_dict()
             compound = f"{scored.name} {name}" if pd.isna(row.get("compound")) else str(row["compound"])
             called = float(row["score"]) >= threshold
