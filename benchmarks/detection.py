@@ -32,7 +32,7 @@ from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import regionprops
 from skimage.segmentation import watershed
 
-from napari_mid.cells.detectors import detect_field, detector_names
+from napari_mid.cells.detectors import available, detect_field
 from napari_mid.cells.device import device_label, pick_device
 from napari_mid.cells.settings import DetectionSettings
 
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--worst", type=int, default=0, help="also list so many images with most errors of each method")
     options = parser.parse_args()
     device = pick_device(options.device)
-    methods: dict[str, Locate] = {f"{OURS}{name}": ours(name, device) for name in detector_names()}
+    methods: dict[str, Locate] = {f"{OURS}{name}": ours(name, device) for name in available()}
     methods[PLAIN] = plain
     for locate in methods.values():
         locate(np.zeros((64, 64), np.uint8))  # weights and libraries are loaded once

@@ -40,7 +40,7 @@ in a labelled nucleus that no other has taken; pooled over the images (`benchmar
 
 {table}
 
-**Limits**: bright nuclei on a darker background, 6 to 120 px across; not for brightfield, H&E, or stains that are no nuclear
+**Limits**: bright nuclei on a darker background, 6 to 250 px across; not for brightfield, H&E, or stains that are no nuclear
 stain. Fragments, rings and fibres about as bright as nuclei can be taken for nuclei.
 """
 

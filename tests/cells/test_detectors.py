@@ -174,8 +174,8 @@ def test_what_is_no_image_is_refused(detect, shape):
         detect(np.zeros(shape))
 
 
-@pytest.mark.parametrize(("well", "low", "high"), [("01-A-01", 300, 345), ("20-B-08", 180, 205), ("48-D-12", 185, 212)])
+@pytest.mark.parametrize(("well", "low", "high"), [("01-A-01", 300, 345), ("20-B-08", 180, 205), ("48-D-12", 185, 215)])
 def test_counts_on_a_real_plate(real_data, detect, well, low, high):
-    # counted by eye in the overlay: about 325, 193 and 200
+    # counted by eye in the overlay: about 325, 193 and 203, some dim ones in a corner among them
     image = tifffile.imread(real_data / "bbbc013" / f"Channel2-{well}.tif")
     assert low <= len(detect(image)) <= high

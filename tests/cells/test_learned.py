@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from napari_mid.cells.detectors import learned
 from napari_mid.cells.nucleus_net import MAPS, NucleusNet, nucleus_net, weights_path
 from napari_mid.cells.settings import DetectionSettings
 
-from .drawing import discs, grid
+from .drawing import discs, distances, grid
 
 SETTINGS = DetectionSettings(detector="learned")
 
@@ -56,6 +57,43 @@ def test_brightness_does_not_move_a_nucleus(brightness):
     image = discs(grid(), 9, bright=1000, noise=0) / 1000 * brightness
     regions, _ = learned.locate(torch.from_numpy(image.astype(np.float32)), 18.0, SETTINGS)
     assert len(regions) == len(grid())
+
+
+@pytest.mark.parametrize("radius", [50, 100])
+def test_bright_grains_of_large_nuclei_are_no_small_nuclei(radius):
+    # as of a mouse, seen with an objective of 63x
+    rng = np.random.default_rng(5)
+    centres = np.array([(y, x) for y in (2, 5) for x in (2, 5, 8)]) * radius
+    shape = (7 * radius, 10 * radius)
+    grains = np.zeros(shape)
+    for centre in centres:
+        away, turn = 0.75 * radius * np.sqrt(rng.random(9)), rng.uniform(0, 2 * np.pi, 9)
+        grains[tuple((centre[:, None] + away * [np.sin(turn), np.cos(turn)]).astype(int))] = 1
+    grains = ndimage.gaussian_filter(grains, radius / 10)
+    image = ndimage.gaussian_filter(discs(centres, radius, shape=shape, noise=0).astype(float), radius / 10)
+    image += 3000 * grains / grains.max() + rng.normal(0, 5, shape)
+    regions, used = learned.locate(torch.from_numpy(image.astype(np.float32)), None, SETTINGS)
+    assert len(regions) == len(centres)
+    assert distances(regions.centroids, centres).max() < 0.15 * radius
+    assert used == pytest.approx(2 * radius, rel=0.2)
+
+
+def test_nuclei_in_a_dim_corner_of_the_field():
+    centres = grid((300, 600), step=30)
+    light = np.linspace(0.12, 1, 600)[None, :]
+    image = 200 + discs(centres, 9, shape=(300, 600), background=0, bright=2000, noise=0) * light
+    image += np.random.default_rng(2).normal(0, 10, image.shape)
+    regions, _ = learned.locate(torch.from_numpy(image.astype(np.float32)), None, SETTINGS)
+    assert len(regions) == len(centres)
+
+
+def test_debris_that_outshines_everything():
+    lumps = np.array([(150.0, 155.0), (40.0, 250.0)])
+    centres = np.array([place for place in grid((300, 300), step=30) if distances(lumps, [place])[0] > 35])
+    image = discs(centres, 8, shape=(300, 300), bright=300).astype(np.float32)
+    image += discs(lumps, 14, shape=(300, 300), background=0, bright=63_000, noise=0)
+    regions, _ = learned.locate(torch.from_numpy(image), None, SETTINGS)
+    assert distances(regions.centroids, centres).max() < 2
 
 
 def test_the_table_of_nuclei_says_how_sure_the_detector_is(tmp_path):

@@ -31,6 +31,8 @@ MOST_COVER = 0.7
 #: Part of the image's variance that lies between nuclei and the rest: 0.19 or more in images of nuclei, typically 0.75. Where
 #: nuclei cover more than `CROWDED` of the field more of it does.
 LEAST_EXPLAINED, CROWDED, LEAST_EXPLAINED_CROWDED = 0.15, 0.45, 0.5
+#: A few nuclei that cover less of a field explain little of it, however bright they are.
+COVER_TO_EXPLAIN = 0.01
 #: Nuclei stand out of their surroundings by so many standard deviations of the noise of a pixel.
 FAINT = 3.0
 #: Standard deviation of the natural logarithm of the areas: 0.2 to 0.9 in images of nuclei.
@@ -143,7 +145,9 @@ def _kind(found: Nuclei, facts: FieldFacts, none_at_all: bool) -> str:
     if not len(found):
         not_empty = facts.asymmetry > SOMETHING_BRIGHT or (none_at_all and facts.texture > TEXTURE)
         return "nothing found" if stands_out and not_empty else ""
-    return _kind_of_many(found, facts, cover) if len(found) >= FEW_NUCLEI else ""
+    if len(found) >= FEW_NUCLEI:
+        return _kind_of_many(found, facts, cover)
+    return "not set apart" if cover > COVER_TO_EXPLAIN and _contrast(found, facts, cover)[1] < LEAST_EXPLAINED else ""
 
 
 def _kind_of_many(found: Nuclei, facts: FieldFacts, cover: float) -> str:

@@ -9,7 +9,7 @@ from napari_mid.settings import setting
 
 #: Nuclei are looked for between these diameters, in pixels.
 SMALLEST_DIAMETER_PX = 6.0
-LARGEST_DIAMETER_PX = 120.0
+LARGEST_DIAMETER_PX = 250.0
 
 
 @dataclass(frozen=True)

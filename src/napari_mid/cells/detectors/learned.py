@@ -18,10 +18,14 @@ from napari_mid.cells.nucleus_decode import LEAST_HEAT, Decoded, decode
 from napari_mid.cells.nucleus_maps import brightness, normalise
 from napari_mid.cells.nucleus_net import MAPS, MULTIPLE, NUCLEUS_PX, STRIDE, NucleusNet, nucleus_net
 from napari_mid.cells.regions import Regions
-from napari_mid.cells.settings import DetectionSettings
+from napari_mid.cells.settings import LARGEST_DIAMETER_PX, DetectionSettings
 
 #: Diameters are first estimated as if nuclei were so wide: the network tells those from 0.35 to 4 times `NUCLEUS_PX`.
 FIRST_GUESS_PX = 2 * NUCLEUS_PX
+#: Then, while the network is less sure than this of what it sees, as if they were so much wider, in images where at least so many
+#: would fit side by side: it takes the grains of large nuclei for small ones, but is unsure of these, and surest at the size that
+#: nuclei have.
+SURE_ENOUGH, WIDER, ACROSS = 0.85, 2.0, 4.0
 #: Of a large image so many windows along each side, of this edge in pixels, are enough to estimate the diameter.
 WINDOWS, WINDOW_PX = 2, 512
 #: An image is resized once more where the nuclei differ from what it was resized for by more than this factor.
@@ -30,13 +34,17 @@ SAME_DIAMETER = 1.25
 FEWEST_PIXELS = 4
 #: How often, at most.
 ATTEMPTS = 3
+#: Where the brightest things are more than so many times as bright as the typical one of so many nuclei or more, they are debris:
+#: the image is looked through once more with as much of the range for nuclei as these usually have.
+OUTSHONE, ENOUGH_NUCLEI, USUALLY = 6.0, 5, 2.5
 #: Images are resized by one of so many factors between 1 and 2, and of 2 and 4, and so on: the libraries that compute
 #: convolutions prepare for every new size of an image, which costs as much as a small image itself.
 STEPS_PER_OCTAVE = 6
 #: Small nuclei are seen well enough when they are no larger than this makes them; more would cost memory.
 MOST_ENLARGED = 1.6
-#: A nucleus has at least this part of the contrast of the brighter ones, and of the area of a typical one.
-FAINTEST, SMALLEST = 0.3, 0.12
+#: A nucleus has at least this part of the contrast of the brighter ones among so many around it (light is uneven, fields have
+#: dim corners), and of those of the whole image, and of the area of a typical one.
+FAINTEST, NEIGHBOURS, FAINTEST_OF_ALL, SMALLEST = 0.3, 8, 0.1, 0.12
 #: Pixels that are nucleus with this logit or more (0.9) have the mean intensity of masks drawn by hand: 1.01 times that in the
 #: middle, 0.92 to 1.20 times it in 90 % of the nuclei kept apart. At the rim there is background in a pixel of the maps.
 SURE = math.log(9)
@@ -60,48 +68,18 @@ def locate(image: torch.Tensor, diameter_px: float | None, settings: DetectionSe
     tuple
         The nuclei, and the diameter in pixels that was used: estimated from the image where `diameter_px` is None.
     """
-    net = nucleus_net(image.device)
     rows, columns = inside_frame(image)
-    regions, used = _located(net, image[rows, columns], diameter_px, settings)
-    return regions.moved(np.array([rows.start or 0, columns.start or 0])), used
-
-
-def _located(
-    net: NucleusNet, image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings
-) -> tuple[Regions, float]:
-    if min(image.shape) < SMALLEST_SIDE_PX or not float(image.max()) > float(image.min()):
+    inner = image[rows, columns]
+    if min(inner.shape) < SMALLEST_SIDE_PX or not float(inner.max()) > float(inner.min()):
         return Regions.none(), diameter_px or TYPICAL_DIAMETER_PX
-    if diameter_px is not None:
-        return _nuclei(image, _look(net, image, diameter_px), settings), diameter_px
-    diameter_px = _guess(net, image)
-    for attempt in range(ATTEMPTS):
-        look = _look(net, image, diameter_px)
-        seen = look.typical_diameter_px()
-        if attempt == 0 and seen is None:
-            seen = NUCLEUS_PX  # what is too small to be seen in a smaller image may be seen in this one
-        if seen is None or 1 / SAME_DIAMETER < seen / diameter_px < SAME_DIAMETER:
-            break
-        diameter_px = seen
-    regions = _nuclei(image, look, settings)
-    return regions, clip_diameter(regions.typical_diameter_px()) if len(regions) else diameter_px
-
-
-def _guess(net: NucleusNet, image: torch.Tensor) -> float:
-    """About how wide nuclei are: of a large image from a few windows; of a small one the first pass over it will tell."""
-    if image.numel() <= (WINDOWS * WINDOW_PX) ** 2:
-        return FIRST_GUESS_PX
-    found = (_look(net, window, FIRST_GUESS_PX).typical_diameter_px() for window in _windows(image))
-    seen = sorted(diameter for diameter in found if diameter is not None)
-    return seen[len(seen) // 2] if seen else FIRST_GUESS_PX
-
-
-def _windows(image: torch.Tensor) -> list[torch.Tensor]:
-    sides = []
-    for size in image.shape:
-        edge = min(size, WINDOW_PX)
-        middles = [size * (2 * place + 1) / (2 * WINDOWS) for place in range(WINDOWS)]
-        sides.append([slice(max(0, round(middle - edge / 2)), max(0, round(middle - edge / 2)) + edge) for middle in middles])
-    return [image[rows, columns] for rows in sides[0] for columns in sides[1]]
+    look = _settled_look(inner, diameter_px, settings)
+    regions = _nuclei(inner, look, settings)
+    if (brightest := _outshone(look, regions)) is not None:
+        look = _settled_look(inner, diameter_px, settings, brightest)
+        regions = _nuclei(inner, look, settings)
+    if diameter_px is None:
+        diameter_px = clip_diameter(regions.typical_diameter_px()) if len(regions) else look.diameter_px
+    return regions.moved(np.array([rows.start or 0, columns.start or 0])), diameter_px
 
 
 @dataclass(frozen=True)
@@ -110,15 +88,21 @@ class _Look:
 
     Parameters
     ----------
+    diameter_px
+        The size, in pixels of the image.
     small
         (Y, X), the image as it was resized.
+    level
+        Of `small`: what counts as dark and as bright, and its noise, see `nucleus_maps.brightness`.
     maps
         (5, Y/2, X/2).
     scale
         (y, x), pixels of `small` per pixel of the image.
     """
 
+    diameter_px: float
     small: torch.Tensor
+    level: tuple[float, float, float]
     maps: torch.Tensor
     scale: tuple[float, float]
 
@@ -129,11 +113,93 @@ class _Look:
             return None
         return clip_diameter(NUCLEUS_PX * math.exp(float(sizes.median())) / math.sqrt(self.scale[0] * self.scale[1]))
 
+    def sureness(self) -> float:
+        """The mean height of the peaks of the heat, 0 to 1, large nuclei counting most; 0 where there are none."""
+        heat = self.maps[0]
+        peak = (heat == sliding_max(heat, 3)) & (heat > 0)
+        area = torch.exp(2 * self.maps[4][peak].clamp(-2, 2))
+        return float((area * torch.sigmoid(heat[peak])).sum() / area.sum()) if area.numel() else 0.0
 
-def _look(net: NucleusNet, image: torch.Tensor, diameter_px: float) -> _Look:
+
+def _look(image: torch.Tensor, diameter_px: float, brightest: float) -> _Look:
+    """Look at (Y, X) `image` as if nuclei were `diameter_px` wide; all that is above `brightest` is equally bright."""
     small = _resized(image, _factor(diameter_px))
     scale = (small.shape[0] / image.shape[0], small.shape[1] / image.shape[1])
-    return _Look(small, _maps(net, normalise(small)), scale)
+    dark, bright, noise = brightness(small)
+    maps = _maps(nucleus_net(image.device), normalise(small, (dark, min(bright, brightest), noise)))
+    return _Look(diameter_px, small, (dark, bright, noise), maps, scale)
+
+
+def _settled_look(
+    image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings, brightest: float = math.inf
+) -> _Look:
+    """`image` as it is seen for nuclei of `diameter_px`, or where that is None of the size that they have."""
+    if diameter_px is not None:
+        return _look(image, diameter_px, brightest)
+    look = _first_look(image, settings, brightest)
+    for attempt in range(1, ATTEMPTS):
+        seen = look.typical_diameter_px()
+        if attempt == 1 and seen is None:
+            seen = NUCLEUS_PX  # what is too small to be seen in a smaller image may be seen in this one
+        if seen is None or 1 / SAME_DIAMETER < seen / look.diameter_px < SAME_DIAMETER:
+            break
+        look = _look(image, seen, brightest)
+    return look
+
+
+def _first_look(image: torch.Tensor, settings: DetectionSettings, brightest: float) -> _Look:
+    """`image` as it is seen for nuclei of about the size that they have."""
+    parts = [image] if image.numel() <= (WINDOWS * WINDOW_PX) ** 2 else _windows(image)
+    looks = [_look(part, FIRST_GUESS_PX, brightest) for part in parts]
+    sureness = max(look.sureness() for look in looks)
+    wider = _wider_look(image, sureness, brightest)
+    # what is no nucleus can have sure peaks, too; to tell takes longer, and is seldom needed
+    if wider is not None and _confidence(_nuclei(image, wider, settings)) > max(
+        _confidence(_nuclei(part, look, settings)) for part, look in zip(parts, looks, strict=True)
+    ):
+        return wider
+    if len(parts) == 1:
+        return looks[0]
+    seen = sorted(one for one in (look.typical_diameter_px() for look in looks) if one is not None)
+    return _look(image, seen[len(seen) // 2] if seen else FIRST_GUESS_PX, brightest)
+
+
+def _wider_look(image: torch.Tensor, sureness: float, brightest: float) -> _Look | None:
+    """The surest look for wider nuclei than at first, if it is surer than `sureness`."""
+    best: _Look | None = None
+    diameter_px = FIRST_GUESS_PX * WIDER
+    while sureness < SURE_ENOUGH and min(image.shape) >= ACROSS * diameter_px <= ACROSS * LARGEST_DIAMETER_PX:
+        look = _look(image, diameter_px, brightest)
+        if (found := look.sureness()) > sureness:
+            best, sureness = look, found
+        diameter_px *= WIDER
+    return best
+
+
+def _confidence(regions: Regions) -> float:
+    """The mean confidence, 0 to 1, large nuclei counting most; 0 where there are none."""
+    if not len(regions) or regions.confidence is None:
+        return 0.0
+    return float(np.average(regions.confidence, weights=regions.area_px))
+
+
+def _windows(image: torch.Tensor) -> list[torch.Tensor]:
+    """`WINDOWS` by `WINDOWS` parts of (Y, X) `image`, evenly spread."""
+    sides = []
+    for size in image.shape:
+        edge = min(size, WINDOW_PX)
+        middles = [size * (2 * place + 1) / (2 * WINDOWS) for place in range(WINDOWS)]
+        sides.append([slice(max(0, round(middle - edge / 2)), max(0, round(middle - edge / 2)) + edge) for middle in middles])
+    return [image[rows, columns] for rows in sides[0] for columns in sides[1]]
+
+
+def _outshone(look: _Look, regions: Regions) -> float | None:
+    """What should count as bright instead of debris that is much brighter than the nuclei; None where there is none."""
+    if len(regions) < ENOUGH_NUCLEI:
+        return None
+    dark, bright, _ = look.level
+    typical = float(np.median(regions.mean_intensity)) - dark
+    return dark + USUALLY * typical if 0 < OUTSHONE * typical < bright - dark else None
 
 
 def _nuclei(image: torch.Tensor, look: _Look, settings: DetectionSettings) -> Regions:
@@ -147,19 +213,29 @@ def _nuclei(image: torch.Tensor, look: _Look, settings: DetectionSettings) -> Re
     means = _means(small, decoded, look.maps[1] > SURE)
     label_map = LabelMap.numbered(decoded.labels, len(decoded.centroids), (look.scale[0] / STRIDE, look.scale[1] / STRIDE))
     regions = Regions(centroids.numpy(), area.numpy(), means.cpu().numpy(), decoded.confidence.cpu().numpy(), label_map)
-    return regions[_likely(small, decoded, means, settings.sensitivity).cpu().numpy()]
+    return regions[_likely(look, decoded, means, settings.sensitivity).cpu().numpy()]
 
 
-def _likely(image: torch.Tensor, decoded: Decoded, means: torch.Tensor, sensitivity: float) -> torch.Tensor:
+def _likely(look: _Look, decoded: Decoded, means: torch.Tensor, sensitivity: float) -> torch.Tensor:
     """Which of the nuclei, (N,) bool, are neither noise, nor much fainter or smaller than most, as fibres and fragments are."""
-    coarse = gaussian(shrink(image, COARSE), 0.5)
+    coarse = gaussian(shrink(look.small, COARSE), 0.5)
     darkest = -sliding_max(-coarse, odd(AROUND * NUCLEUS_PX / COARSE))
     rows, columns = ((decoded.centroids[:, dim] / COARSE).long().clamp(0, darkest.shape[dim] - 1) for dim in (0, 1))
     contrast = means - darkest[rows, columns]
     bright = torch.quantile(contrast, 0.75)
-    large = decoded.area_px.median()
-    least = max(FAINTEST * float(bright), OVER_NOISE * brightness(image)[2]) / sensitivity
-    return (contrast >= least) & (decoded.area_px >= SMALLEST * large)
+    around = torch.quantile(contrast[_neighbours(decoded.centroids)], 0.75, dim=1)
+    least = torch.maximum(FAINTEST * torch.minimum(around, bright), FAINTEST_OF_ALL * bright)
+    least = least.clamp(min=OVER_NOISE * look.level[2]) / sensitivity
+    return (contrast >= least) & (decoded.area_px >= SMALLEST * decoded.area_px.median())
+
+
+def _neighbours(centroids: torch.Tensor) -> torch.Tensor:
+    """(N, `NEIGHBOURS`) or fewer where there are fewer: the nearest of the places (N, 2), itself among them."""
+    from scipy.spatial import KDTree
+
+    places = centroids.cpu().numpy()
+    nearest = KDTree(places).query(places, np.arange(1, min(NEIGHBOURS, len(places)) + 1))[1]
+    return torch.from_numpy(nearest).to(centroids.device)
 
 
 def _factor(diameter_px: float) -> float:
