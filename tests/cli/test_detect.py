@@ -209,6 +209,25 @@ def test_loose_images_have_no_wells_or_channels(tmp_path, capsys):
         assert "no plate" in capsys.readouterr().err
 
 
+def test_micrometres_need_a_pixel_size(plate, tmp_path, capsys):
+    assert detect(plate, "--out", tmp_path / "n.csv", "--channel", "w1", "--diameter-um", "10") == 1
+    assert "give --diameter-px" in capsys.readouterr().err
+    tifffile.imwrite(tmp_path / "one.tif", discs())
+    assert detect(tmp_path / "one.tif", "--out", tmp_path / "n.csv", "--diameter-um", "10") == 0
+    assert "one.tif: the pixel size is not recorded" in capsys.readouterr().err
+    pixel = {"resolution": (2, 2), "metadata": {"unit": "um"}, "imagej": True}
+    tifffile.imwrite(tmp_path / "one.tif", discs().astype(np.uint16), **pixel)
+    assert detect(tmp_path / "one.tif", "--out", tmp_path / "n.csv", "--diameter-um", "8") == 0
+    assert capsys.readouterr().err == ""
+    assert len(rows(tmp_path / "n.csv")) == len(CENTRES)
+
+
+def test_of_a_stack_only_the_first_plane_is_looked_at_and_that_is_told(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([discs(), discs()]), photometric="minisblack")
+    assert detect(tmp_path / "stack.tif", "--out", tmp_path / "n.csv") == 0
+    assert "stack.tif: only the first of several planes" in capsys.readouterr().err
+
+
 def test_a_broken_index_is_told_not_passed_over(tmp_path, capsys):
     folder = tmp_path / "Images"
     folder.mkdir()

@@ -121,6 +121,15 @@ def test_loose_images_are_fields_of_their_own(disc_plate):
     assert "absent.tif" in detected.warnings[0]
 
 
+def test_micrometres_without_a_pixel_size_are_left_aside_and_told(plate):
+    assert plate.pixel_size_um is None
+    warnings: list[str] = []
+    settings = DetectionSettings(diameter_um=3)
+    found = finish(detect_well_steps(plate, "A01", settings=settings, device="cpu", warnings=warnings))
+    assert len(found[1]) == 9
+    assert any("the diameter of 3 µm was left aside" in warning for warning in warnings)
+
+
 def test_stopping_early_is_possible(plate):
     steps = detect_plate_steps(plate, plate.select_wells(None), settings=SETTINGS)
     next(steps)

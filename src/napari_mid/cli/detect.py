@@ -54,13 +54,19 @@ def run(options: argparse.Namespace) -> None:
 
     settings = from_options(DetectionSettings, options)
     plate = _plate(options)
+    if plate is not None and not plate.pixel_size_um and settings.diameter_um is not None and settings.diameter_px is None:
+        raise SettingsError(
+            f"The pixel size of plate {plate.name} is not recorded, so --diameter-um says nothing about its nuclei; give "
+            "--diameter-px, or leave it out so that it is estimated."
+        )
     detected = run_with_bar(_loose_steps(options, settings) if plate is None else _plate_steps(plate, options, settings))
     _warn_some(detected.warnings)
     with atomic_path(options.out) as temporary:
         nuclei_table(detected).to_csv(temporary, index=False, float_format="%.8g")
     what = "image" if plate is None else "field"
     n_fields = len(detected.fields)
-    print(f"{detected.n_nuclei} nuclei in {n_fields} {what}{'s' if n_fields != 1 else ''}: {options.out}")
+    nuclei = "nucleus" if detected.n_nuclei == 1 else "nuclei"
+    print(f"{detected.n_nuclei} {nuclei} in {n_fields} {what}{'s' if n_fields != 1 else ''}: {options.out}")
     if detected.n_twice:
         print(f"left out: {detected.n_twice} that another field of their well shows, too")
     if options.masks is not None:

@@ -23,6 +23,8 @@ from napari_mid.errors import ImageReadError
 from napari_mid.images.fields import load_field_channel
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.field import Plane
+from napari_mid.plates.folder import examples
+from napari_mid.plates.formats._loose import image_contents
 from napari_mid.plates.pixels import read_plane
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
@@ -228,6 +230,8 @@ def detect_images_steps(
     facts: dict[int, FieldFacts] = {}
     warnings: list[str] = []
     names = MaskNames({("", number): path.name for number, path in enumerate(paths, start=1)})
+    stacks: list[str] = []
+    unsized: list[str] = []
     for number, path in enumerate(paths, start=1):
         yield Progress(STEP, number - 1, len(paths), path.name)
         try:
@@ -235,13 +239,33 @@ def detect_images_steps(
         except ImageReadError as error:
             warnings.append(str(error))
             continue
-        nuclei = detect_field(image, well="", field=number, settings=settings, device=place, masks=masks is not None)
+        contents = image_contents(path)
+        stacks += [path.name] if len(contents.planes) > 1 else []
+        unsized += [] if contents.pixel_size_um else [path.name]
+        nuclei = detect_field(
+            image,
+            well="",
+            field=number,
+            settings=settings,
+            pixel_size_um=contents.pixel_size_um,
+            device=place,
+            masks=masks is not None,
+        )
         if masks is not None:
             nuclei = write_masks(nuclei, masks / names["", number])
         facts[number] = field_facts(image)
         found.append(FieldNuclei(path.parent.name, "", number, path.name, nuclei))
     if not found:
         raise ImageReadError(warnings[0] if warnings else "There are no images to look for nuclei in.")
+    if stacks:
+        warnings.append(
+            f"{examples(stacks)}: only the first of several planes was looked at; store the others as images of their own."
+        )
+    if unsized and settings.diameter_um is not None and settings.diameter_px is None:
+        warnings.append(
+            f"{examples(unsized)}: the pixel size is not recorded, so the diameter of {settings.diameter_um:g} µm was left aside "
+            "and one estimated; set it in pixels."
+        )
     warnings += doubts(
         {field.site: field.nuclei for field in found},
         facts,

@@ -116,7 +116,13 @@ def locate_steps(
             found[number] = detect(read(number), number, dataclasses.replace(look.settings, diameter_px=common))
     found = without_duplicates(found, well_layout(well.fields, {number: facts[number].shape for number in found}))
     names = {number: well.fields[number].key for number in found}
-    warnings += [*unread, *doubts(found, facts, names=names, whole=well.name, channel=channel, wanted_px=wanted_px)]
+    warnings += unread
+    if look.settings.diameter_um is not None and wanted_px is None:
+        warnings.append(
+            f"{well.name}: the pixel size is not recorded, so the diameter of {look.settings.diameter_um:g} µm was left aside "
+            "and one estimated; set it in pixels."
+        )
+    warnings += doubts(found, facts, names=names, whole=well.name, channel=channel, wanted_px=wanted_px)
     twice = duplicates_left_out(found)
     shown = f", {twice} more are shown by two fields" if twice else ""
     yield Progress(STEP, len(numbers), len(numbers), f"{sum(map(len, found.values()))} nuclei{shown}")
