@@ -168,8 +168,10 @@ def test_nuclei_that_can_hardly_be_some():
     assert "so faint" in told_of(nuclei_of(30, intensity=float(image.mean()) + 5), image)[0]
     assert "median confidence 0.61" in told_of(nuclei_of(30, confidence=0.61), image)[0]
     assert "differ more in size" in told_of(nuclei_of(30, spread=0.6), image)[0]
-    # a few of them say nothing
+    # a few of them say nothing, unless they are large and yet hardly different from the rest
     assert told_of(nuclei_of(5, diameter=4), image) == []
+    assert told_of(nuclei_of(5, diameter=60), image) == []
+    assert "hardly differ" in told_of(nuclei_of(5, diameter=60, intensity=float(image.mean()) + 20), image)[0]
 
 
 def test_a_diameter_that_does_not_fit_what_is_found():

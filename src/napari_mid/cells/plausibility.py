@@ -147,7 +147,8 @@ def _kind(found: Nuclei, facts: FieldFacts, none_at_all: bool) -> str:
         return "nothing found" if stands_out and not_empty else ""
     if len(found) >= FEW_NUCLEI:
         return _kind_of_many(found, facts, cover)
-    return "not set apart" if cover > COVER_TO_EXPLAIN and _contrast(found, facts, cover)[1] < LEAST_EXPLAINED else ""
+    told = len(found) > 1 and cover > COVER_TO_EXPLAIN
+    return "not set apart" if told and _contrast(found, facts, cover)[1] < LEAST_EXPLAINED else ""
 
 
 def _kind_of_many(found: Nuclei, facts: FieldFacts, cover: float) -> str:
