@@ -32,8 +32,8 @@ def detect(request):
     return run
 
 
-def test_the_two_detectors_are_there_and_the_default_is_one_of_them():
-    assert {"blob", "threshold"} <= set(detector_names())
+def test_detectors_are_there_and_the_default_is_one_of_them():
+    assert {"blob", "cellpose", "learned", "stardist", "threshold"} <= set(detector_names())
     assert DetectionSettings().detector in available()
 
 
@@ -146,6 +146,12 @@ def test_a_given_diameter_is_used(detect):
     assert detect(image, diameter_um=9, pixel_size_um=0.5).settings["diameter_px"] == 18
     # without a pixel size micrometres say nothing, so the image has to
     assert detect(image, diameter_um=9).settings["diameter_px"] == pytest.approx(18, rel=0.25)
+
+
+def test_on_a_device_without_float64_the_cpu_takes_over():
+    # this machine has no such device, so that anything put there would fail
+    found = detect_field(discs(grid(), 9), well="A01", field=1, settings=DetectionSettings(), device=torch.device("mps"))
+    assert len(found) == len(grid())
 
 
 def test_sensitivity_finds_dimmer_nuclei(detect):

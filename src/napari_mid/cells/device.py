@@ -54,6 +54,13 @@ def device_label(device: torch.device) -> str:
     return str(device)
 
 
+def with_float64(device: torch.device) -> torch.device:
+    """`device`, or the CPU instead of one that has no float64, as Apple's."""
+    import torch
+
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether `device` has units for bfloat16, which are several times as fast as those for float32."""
     import torch

@@ -65,18 +65,20 @@ def detect_field(
     pixel_size_um
         Edge of a pixel, for ``settings.diameter_um``.
     device
-        Where to compute.
+        Where to compute; on a device without float64 (MPS) it is done on the CPU.
     outlines, masks
         Whether the result has them, too; the detectors that know no masks give circles.
     """
     import torch
 
+    from napari_mid.cells.device import with_float64
     from napari_mid.cells.diameter import wanted_diameter
     from napari_mid.cells.nuclei import Nuclei
 
     if np.ndim(image) != 2 or np.size(image) == 0:
         raise ValueError(f"the image is {np.shape(image)}, expected (Y, X) with at least one pixel")
-    pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=device)
+    # places and sums are float64
+    pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=with_float64(device))
     # one sum tells that all are finite, and takes a tenth of the time of asking each
     if not torch.isfinite(pixels.sum()):
         finite = torch.isfinite(pixels)
