@@ -11,7 +11,7 @@ from napari_mid.simulation.settings import SimulationSettings
 
 @pytest.fixture(scope="session")
 def small_settings() -> SimulationSettings:
-    return SimulationSettings(wells=8, fields=3, field_px=160, seed=3)
+    return SimulationSettings(wells=8, fields=3, field_px=160, seed=3, placement="in_order")
 
 
 @pytest.fixture(scope="session")

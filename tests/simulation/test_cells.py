@@ -11,8 +11,8 @@ from napari_mid.simulation.cells import draw_field
 from napari_mid.simulation.plan import plan_plate
 from napari_mid.simulation.settings import SimulationSettings
 
-SETTINGS = SimulationSettings(field_px=300, seed=5)
-PLANS = {plan.well: plan for plan in plan_plate(24)}
+SETTINGS = SimulationSettings(wells=24, field_px=300, seed=5, placement="in_order")
+PLANS = {plan.well: plan for plan in plan_plate(SETTINGS)}
 VEHICLE, POSITIVE = PLANS["C01"], PLANS["C05"]
 NUCLEUS, ROS, MMP, DYE = range(4)
 

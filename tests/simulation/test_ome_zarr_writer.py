@@ -67,6 +67,7 @@ def test_truth_and_record_lie_beside_the_plate(folders: dict[str, Path], layout:
         "plate_map.csv",
         "simulation.json",
         "truth.parquet",
+        "truth_wells.csv",
     ]
     assert open_plate(folders[layout] / "plate.zarr")["A01"].condition["compound"]
 
@@ -137,7 +138,7 @@ def test_version_0_4_as_the_standard_describes_it(folders: dict[str, Path]) -> N
 def test_the_same_settings_give_the_same_files(folders: dict[str, Path], tmp_path: Path) -> None:
     again = finish(simulate_steps(tmp_path / "again", dataclasses.replace(SETTINGS, layout="ome-zarr")))
     names = [str(path.relative_to(again)) for path in again.rglob("*") if path.is_file()]
-    assert len(names) == 3 + 1 + 2 + 6 * (1 + 2 * (1 + 3 * (1 + 4)))
+    assert len(names) == 4 + 1 + 2 + 6 * (1 + 2 * (1 + 3 * (1 + 4)))
     assert filecmp.cmpfiles(again, folders["ome-zarr"], names, shallow=False)[0] == names
 
 

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from napari_mid.simulation.plan import DOSES_UM, plan_plate, plate_size
+from napari_mid.simulation.plan import DOSES_UM, WellPlan, plate_size
+from napari_mid.simulation.plan import plan_plate as plan_of
+from napari_mid.simulation.presets import PRESETS
+from napari_mid.simulation.settings import SimulationSettings
+
+
+def plan_plate(wells: int, replicates: int = 1, first_compound: int = 1, **settings: object) -> list[WellPlan]:
+    return plan_of(SimulationSettings(wells=wells, replicates=replicates, first_compound=first_compound, **settings))
 
 
 @pytest.mark.parametrize("wells", [6, 7, 8, 12, 13, 24, 48, 96, 100, 384])
@@ -46,3 +53,39 @@ def test_plates_with_other_first_compounds_share_none() -> None:
     names = [{plan.compound.name for plan in plan_plate(96, 1, first) if plan.role == "sample"} for first in (1, 101)]
     assert len(names[0]) == len(names[1]) == 14
     assert not names[0] & names[1]
+
+
+def test_the_place_of_a_well_does_not_tell_its_compound() -> None:
+    plans = plan_plate(384)
+    toxic = [plan for plan in plans if plan.compound.toxic]
+    for place in ("row", "column"):
+        inside = [getattr(plan, place) for plan in toxic]
+        everywhere = [getattr(plan, place) for plan in plans]
+        assert sum(inside) / len(inside) == pytest.approx(sum(everywhere) / len(everywhere), rel=0.15)
+    controls = [plan for plan in plans if plan.role == "negative_control"]
+    assert len({plan.column for plan in controls}) > 5
+    others = plan_plate(384, seed=2)
+    assert [plan.compound.name for plan in others] != [plan.compound.name for plan in plans]
+    assert sorted(plan.compound.name for plan in others) == sorted(plan.compound.name for plan in plans)
+
+
+def test_in_order_is_row_by_row_from_the_highest_dose() -> None:
+    plans = plan_plate(24, placement="in_order")
+    assert [plan.well for plan in plans[:2]] == ["A01", "A02"]
+    assert [plan.concentration_um for plan in plans[:6]] == list(DOSES_UM)
+    assert len({plan.compound.name for plan in plans[:6]}) == 1
+
+
+def test_fewer_doses_leave_room_for_more_compounds() -> None:
+    plans = plan_plate(384, doses=3)
+    assert {plan.concentration_um for plan in plans if plan.role == "sample"} == set(DOSES_UM[:3])
+    assert len({plan.compound.name for plan in plans if plan.role == "sample"}) >= 100
+    assert {plan.compound.name for plan in plans if plan.role == "negative_control"} == {"DMSO", "water"}
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_every_screen_has_compounds_of_its_classes(preset: str) -> None:
+    assay = PRESETS[preset].assay
+    labels = {plan.compound.label for plan in plan_plate(384, preset=preset)}
+    assert {assay.negative, assay.positive} <= labels
+    assert (assay.unclear in labels) == (PRESETS[preset].unclear > 0)

@@ -40,7 +40,7 @@ def test_the_plate_reads_back_as_it_was_drawn(small_plate: Path, small_settings:
         ("YOYO-3", "dead"),
     ]
     assert all(channel.wavelength_nm > channel.excitation_nm for channel in plate.channels)
-    for plan in plan_plate(8)[::3]:
+    for plan in plan_plate(small_settings)[::3]:
         for number in (1, 3):
             drawn = draw_field(plan, number, small_settings)
             assert np.array_equal(plate[plan.well].fields[number].load(), drawn.image)
@@ -53,22 +53,22 @@ def test_fields_lie_edge_to_edge_in_reading_order(small_plate: Path) -> None:
     assert layout.origins == {1: (0, 0), 2: (0, 160), 3: (160, 0)}
 
 
-def test_the_plate_map_is_joined(small_plate: Path) -> None:
+def test_the_plate_map_is_joined(small_plate: Path, small_settings: SimulationSettings) -> None:
     plate = open_plate(small_plate)
-    for plan in plan_plate(8):
+    for plan in plan_plate(small_settings):
         condition = plate[plan.well].condition
         assert condition["compound"] == plan.compound.name
         assert condition["concentration_um"] == pytest.approx(plan.concentration_um)
         assert condition["role"] == plan.role
-        assert condition["toxicity"] == ("toxic" if plan.compound.toxic else "nontoxic")
+        assert condition["toxicity"] == (plan.compound.label)
         assert condition["effect"] == ("toxic" if plan.active else "no effect")
 
 
-def test_truth_knows_the_responders(small_plate: Path) -> None:
+def test_truth_knows_the_responders(small_plate: Path, small_settings: SimulationSettings) -> None:
     truth = pd.read_parquet(small_plate / "truth.parquet")
     assert set(truth.Metadata_Site) == {1, 2, 3}
     assert set(truth.state) == {"healthy", "affected", "dead"}
-    plans = {plan.well: plan for plan in plan_plate(8)}
+    plans = {plan.well: plan for plan in plan_plate(small_settings)}
     responded = truth.groupby("Metadata_Well").responded.mean()
     for well, plan in plans.items():
         if plan.responding == 0:
@@ -85,20 +85,20 @@ def test_truth_knows_the_responders(small_plate: Path) -> None:
 def test_the_record_holds_settings_and_dose_responses(small_plate: Path, small_settings: SimulationSettings) -> None:
     record = json.loads((small_plate / "simulation.json").read_text(encoding="utf-8"))
     assert SimulationSettings(**record["settings"]) == small_settings
-    toxic = next(plan.compound for plan in plan_plate(8) if plan.compound.name == "SIM-001")
-    assert record["compounds"]["SIM-001"] == dataclasses.asdict(toxic)
+    toxic = next(plan.compound for plan in plan_plate(small_settings) if plan.compound.name == "SIM-001")
+    assert record["compounds"]["SIM-001"] == json.loads(json.dumps(dataclasses.asdict(toxic)))
     assert record["compounds"]["DMSO"]["top"] == 0
 
 
 def test_the_same_settings_give_the_same_files(tmp_path: Path) -> None:
     folders = [finish(simulate_steps(tmp_path / name, TINY)) for name in ("a", "b")]
     names = [name for name in everything_in(folders[0]) if (folders[0] / name).is_file()]
-    assert len(names) == 6 * 4 + 4
+    assert len(names) == 6 * 4 + 5
     assert filecmp.cmpfiles(*folders, names, shallow=False)[0] == names
 
 
 def test_a_plate_with_more_fields_holds_the_same_first_ones() -> None:
-    plan = plan_plate(24)[0]
+    plan = plan_plate(TINY)[0]
     one, more = (draw_field(plan, 1, dataclasses.replace(TINY, fields=fields)) for fields in (1, 4))
     assert np.array_equal(one.image, more.image)
 
@@ -170,3 +170,33 @@ def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="wells is 5"):
         finish(simulate_steps(tmp_path / "plate", dataclasses.replace(TINY, wells=5)))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_table_of_wells_says_what_was_expected_and_what_was_drawn(small_plate: Path) -> None:
+    wells, cells = pd.read_csv(small_plate / "truth_wells.csv"), pd.read_parquet(small_plate / "truth.parquet")
+    assert list(wells.well) == sorted(wells.well)
+    for row in wells.itertuples():
+        here = cells[cells.Metadata_Well == row.well]
+        assert row.n_cells == len(here)
+        assert row.responded == pytest.approx(here.responded.mean(), abs=1e-3)
+        assert row.expected_responding == pytest.approx(row.responded, abs=0.3)
+
+
+def test_a_planted_artefact_lies_in_wells_of_toxic_compounds_only(tmp_path: Path) -> None:
+    settings = dataclasses.replace(TINY, artefact=0.5, field_px=256)
+    plain, planted = (
+        finish(simulate_steps(tmp_path / str(s.artefact), s)) for s in (dataclasses.replace(settings, artefact=0.0), settings)
+    )
+    truth = pd.read_parquet(planted / "truth.parquet")
+    toxic = {plan.well for plan in plan_plate(settings) if plan.compound.toxic}
+    assert set(truth[truth.artefact].Metadata_Well) == toxic
+    clean = open_plate(plain)
+    for well in open_plate(planted).wells.values():
+        change = well.fields[1].load().astype(float) - clean[well.name].fields[1].load()
+        assert (change[1].max() > 2000) == (well.name in toxic)
+
+
+def test_a_cell_painting_plate_has_its_channels_and_classes(tmp_path: Path) -> None:
+    plate = open_plate(finish(simulate_steps(tmp_path / "plate", dataclasses.replace(TINY, preset="mitotox"))))
+    assert [channel.role for channel in plate.channels] == ["nucleus", "er", "rna", "agp", "mito"]
+    assert {well.condition["mitotoxicity"] for well in plate.wells.values()} >= {"active", "inactive"}

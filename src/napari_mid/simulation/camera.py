@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from napari_mid.simulation.assays import Stain
 
 OFFSET = 180.0
 COUNTS_PER_PHOTON = 1.6
 READ_NOISE = 5.0
 BLUR_UM = 0.45
 DEFOCUS_UM = 3.2
-
-
-@dataclass(frozen=True, slots=True)
-class Stain:
-    """One channel: its names and wavelengths, the counts of a well stained cell, and of the medium without cells."""
-
-    name: str
-    role: str
-    excitation_nm: int
-    emission_nm: int
-    counts: float
-    background: float
-    exposure_s: float
-
-
-STAINS = (
-    Stain("Hoechst 33342", "nucleus", 375, 456, 2600.0, 140.0, 0.06),
-    Stain("CM-H2DCFDA", "ros", 488, 522, 900.0, 160.0, 0.1),
-    Stain("TMRM", "mmp", 561, 599, 2400.0, 190.0, 0.1),
-    Stain("YOYO-3", "dead", 640, 706, 4200.0, 90.0, 0.2),
-)
 
 
 def illumination(seed: int, channel: int, field_px: int) -> NDArray[np.float32]:

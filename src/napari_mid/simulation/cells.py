@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.simulation import camera, stains
+from napari_mid.simulation.debris import debris_light
 from napari_mid.simulation.monolayer import place_cells, spread_cells
-from napari_mid.simulation.phenotypes import STATES, CellTraits, WellTraits, draw_cells
+from napari_mid.simulation.phenotypes import STATES, CellTraits, WellTraits, batch_shift, draw_cells
 from napari_mid.simulation.plan import WellPlan
-from napari_mid.simulation.settings import PRESETS, SimulationSettings
+from napari_mid.simulation.settings import SimulationSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,7 @@ TRUTH_COLUMNS = {
     "state": "str",
     "responded": "bool",
     "out_of_focus": "bool",
+    "artefact": "bool",
     "phenotype_strength": "float64",
     "nucleus_cut": "bool",
 }
@@ -42,7 +44,7 @@ VISIBLE_SHARE = 0.2
 
 @dataclass(frozen=True)
 class SimulatedField:
-    """`image` (4, Y, X) uint16 in the order of `camera.STAINS`; `truth` has a row per nucleus in the field."""
+    """`image` (C, Y, X) uint16 in the order of the stains; `truth` has a row per nucleus in the field."""
 
     image: NDArray[np.uint16]
     truth: pd.DataFrame
@@ -50,30 +52,32 @@ class SimulatedField:
 
 def draw_field(plan: WellPlan, field: int, settings: SimulationSettings) -> SimulatedField:
     """Draw one field of a well; the result depends on the settings, the well and the field number (from 1) alone."""
-    pixel = settings.pixel_size_um
-    well = WellTraits.draw(np.random.default_rng([settings.seed, plan.row, plan.column, 0]))
+    pixel, screen = settings.pixel_size_um, settings.screen
+    assay = screen.assay
+    traits = np.random.default_rng([settings.seed, plan.row, plan.column, 0])
+    well = WellTraits.draw(traits, screen, batch_shift(settings.seed, settings.batch, screen))
     rng = np.random.default_rng([settings.seed, plan.row, plan.column, field])
     margin = math.ceil(MARGIN_UM / pixel)
     canvas = settings.field_px + 2 * margin
     centres = place_cells(rng, canvas, settings.cells_per_px * well.density)
-    light = np.zeros((len(camera.STAINS), settings.field_px, settings.field_px), dtype=np.float32)
+    light = np.zeros((len(assay.stains), settings.field_px, settings.field_px), dtype=np.float32)
     truth: dict[str, Any] = {}
     if len(centres):
-        cells = draw_cells(rng, len(centres), well, plan.compound, plan.concentration_um, PRESETS[settings.preset])
+        artefact = settings.artefact if plan.compound.toxic else 0.0
+        cells = draw_cells(rng, len(centres), well, plan.compound, plan.concentration_um, screen, artefact)
         layer = spread_cells(rng, centres, cells.body_um, canvas, pixel)
-        nuclei = stains.nucleus_patches(rng, layer, cells, pixel)
-        lights = (
-            stains.hoechst_light(rng, nuclei, cells, layer.owner.shape, pixel),
-            stains.ros_light(rng, layer, nuclei, cells, pixel),
-            stains.mmp_light(rng, layer, nuclei, cells, pixel),
-            stains.yoyo_light(nuclei, cells, layer.owner.shape, pixel),
-        )
+        scene = stains.Scene(layer, stains.nucleus_patches(rng, layer, cells, pixel), cells, pixel)
+        lights = [stains.LIGHTS[stain.role](rng, scene) for stain in assay.stains]
+        if settings.artefact:
+            lights[1] += stains.crystal_light(rng, scene)
         light = np.stack([camera.focus(sharp, defocused, margin, pixel) for sharp, defocused in lights])
-        truth = _truth(nuclei, cells, margin, settings.field_px)
+        truth = _truth(scene.nuclei, cells, margin, settings.field_px)
+    light += debris_light(rng, len(assay.stains), settings.field_px, pixel)
+    levels = well.stain * np.exp(plan.compound.tint or np.zeros(len(assay.stains)))
     image = np.stack(
         [
-            camera.expose(rng, light[i], stain, well.stain[i], camera.illumination(settings.seed, i, settings.field_px))
-            for i, stain in enumerate(camera.STAINS)
+            camera.expose(rng, light[i], stain, levels[i], camera.illumination(settings.seed, i, settings.field_px))
+            for i, stain in enumerate(assay.stains)
         ]
     )
     return SimulatedField(image, _table(truth, plan.well, field, settings.plate_name))
@@ -98,6 +102,7 @@ def _truth(nuclei: stains.NucleusPatches, cells: CellTraits, margin: int, field_
         "state": np.array(STATES)[cells.state[kept]],
         "responded": cells.responded[kept],
         "out_of_focus": cells.out_of_focus[kept],
+        "artefact": cells.artefact[kept],
         "phenotype_strength": cells.strength[kept],
         "nucleus_cut": area < whole[kept],
     }

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.simulation.camera import STAINS
 from napari_mid.simulation.plan import WellPlan, plate_size
 from napari_mid.simulation.settings import SimulationSettings
 
@@ -68,7 +67,7 @@ def write_index(folder: Path, plans: Sequence[WellPlan], settings: SimulationSet
         for name, text in (("id", well_id), ("Row", plan.row), ("Col", plan.column)):
             _add(well, name, text)
         for field in range(1, settings.fields + 1):
-            for channel in range(1, len(STAINS) + 1):
+            for channel in range(1, len(settings.screen.assay.stains) + 1):
                 image_id = f"{well_id}K1F{field}P1R{channel}"
                 ElementTree.SubElement(well, "Image", {"id": image_id})
                 images.append(_image(image_id, plan, field, channel, settings))
@@ -89,7 +88,7 @@ def is_simulated(folder: Path) -> bool:
 
 
 def _image(image_id: str, plan: WellPlan, field: int, channel: int, settings: SimulationSettings) -> ElementTree.Element:
-    stain = STAINS[channel - 1]
+    stain = settings.screen.assay.stains[channel - 1]
     pixel_m = settings.pixel_size_um * 1e-6
     y, x = field_position_m(field, settings.fields, settings.field_px * pixel_m)
     image = ElementTree.Element("Image", {"Version": "1"})

@@ -14,7 +14,7 @@ from napari_mid.files import write_json
 from napari_mid.plates.field import Channel
 from napari_mid.plates.formats.ome_zarr import OWN_KEY
 from napari_mid.plates.roles import channel_colours
-from napari_mid.simulation.camera import OFFSET, STAINS
+from napari_mid.simulation.camera import OFFSET
 from napari_mid.simulation.harmony_writer import field_position_m
 from napari_mid.simulation.plan import WellPlan, plate_size
 from napari_mid.simulation.settings import SimulationSettings
@@ -81,7 +81,8 @@ def write_index(folder: Path, plans: Sequence[WellPlan], settings: SimulationSet
     own = {
         "simulated": True,
         "channels": [
-            {"name": stain.name, "emission_nm": stain.emission_nm, "excitation_nm": stain.excitation_nm} for stain in STAINS
+            {"name": stain.name, "emission_nm": stain.emission_nm, "excitation_nm": stain.excitation_nm}
+            for stain in settings.screen.assay.stains
         ],
     }
     root = folder / ZARR
@@ -152,11 +153,11 @@ def _image(plan: WellPlan, field: int, levels: Sequence[NDArray[np.uint16]], set
         datasets.append({"path": str(level), "coordinateTransformations": transforms})
     axes = [{"name": "c", "type": "channel"}] + [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
     image = {"name": f"{plan.well} field {field}", "axes": axes, "datasets": datasets, "type": "mean"}
-    return {"multiscales": [_versioned(image, settings)], "omero": {"channels": _omero_channels()}}
+    return {"multiscales": [_versioned(image, settings)], "omero": {"channels": _omero_channels(settings)}}
 
 
-def _omero_channels() -> list[dict[str, Any]]:
-    channels = [Channel(stain.name, stain.role, stain.emission_nm, stain.excitation_nm) for stain in STAINS]
+def _omero_channels(settings: SimulationSettings) -> list[dict[str, Any]]:
+    channels = [Channel(stain.name, stain.role, stain.emission_nm, stain.excitation_nm) for stain in settings.screen.assay.stains]
     return [
         {
             "label": stain.name,
@@ -164,5 +165,5 @@ def _omero_channels() -> list[dict[str, Any]]:
             "active": True,
             "window": {"min": 0, "max": 65535, "start": round(OFFSET), "end": round(OFFSET + stain.background + stain.counts)},
         }
-        for stain, colour in zip(STAINS, channel_colours(channels), strict=True)
+        for stain, colour in zip(settings.screen.assay.stains, channel_colours(channels), strict=True)
     ]

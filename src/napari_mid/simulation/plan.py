@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_mid.plates.well_names import STANDARD_PLATES, well_name
-from napari_mid.simulation.phenotypes import POSITIVE_CONTROL, VEHICLE, Compound, catalogue_compound
+from napari_mid.simulation.compounds import Compound, catalogue_compound, positive_control, vehicles
+from napari_mid.simulation.settings import SimulationSettings
 
 #: Doses of a series in micromolar, highest first.
 DOSES_UM = (10.0, 3.33, 1.11, 0.37, 0.12, 0.04)
@@ -46,43 +48,51 @@ def plate_size(wells: int) -> tuple[int, int]:
     return next((rows, columns) for rows, columns in STANDARD_PLATES if rows * columns >= wells)
 
 
-def plan_plate(wells: int, replicates: int = 1, first_compound: int = 1) -> list[WellPlan]:
-    """Fill `wells` wells row by row.
+def plan_plate(settings: SimulationSettings) -> list[WellPlan]:
+    """Fill the wells of a plate.
 
-    Toxic and inactive compounds take turns with full dose series, then come the controls, then two shorter series, of a toxic
-    and an inactive compound, in the wells that are left. So every plate has vehicle wells, a positive control and compounds of
-    both kinds.
+    Toxic and other compounds take turns with full dose series, then come the controls, then two shorter series, of a toxic and
+    another compound, in the wells that are left. So every plate has vehicle wells, a positive control and compounds of both
+    kinds. Which goes where is drawn with the seed, unless `settings` ask for the order above, row by row.
     """
+    wells, replicates, screen = settings.wells, settings.replicates, settings.screen
     negative = max(2, round(0.82 * math.sqrt(wells)))
     positive = math.ceil(negative / 2)
     left = wells - negative - positive
-    series_wells = len(DOSES_UM) * replicates
-    full, rest = 2 * (left // (2 * series_wells)), left % (2 * series_wells)
-    toxic_first = first_compound + (first_compound + 1) % 2  # odd numbers of the catalogue are toxic
+    doses = DOSES_UM[: settings.doses]
+    series_wells = len(doses) * replicates
+    full = 2 * (left // (2 * series_wells))
+    rest = left - full * series_wells
+    first = settings.first_compound
+    toxic_first = first + (first + 1) % 2  # odd numbers of the catalogue are toxic
     contents: list[tuple[Compound, float, str]] = []
     for i in range(full):
-        contents += _series(catalogue_compound(toxic_first + i), series_wells, replicates)
-    contents += [(VEHICLE, 0.0, "negative_control")] * negative
-    contents += [(POSITIVE_CONTROL, POSITIVE_DOSE_UM, "positive_control")] * positive
+        contents += _series(catalogue_compound(toxic_first + i, screen), series_wells, doses, replicates)
+    contents += [(vehicles(screen)[i % 2], 0.0, "negative_control") for i in range(negative)]
+    contents += [(positive_control(screen), POSITIVE_DOSE_UM, "positive_control")] * positive
     for i, n in enumerate(((rest + 1) // 2, rest // 2)):
-        contents += _series(catalogue_compound(toxic_first + full + i), n, replicates)
-    return _placed(contents, plate_size(wells)[1])
+        contents += _series(catalogue_compound(toxic_first + full + i, screen), n, doses, replicates)
+    places = np.arange(wells)
+    if settings.placement == "random":
+        np.random.default_rng([settings.seed, 3]).shuffle(places)
+    return _placed(contents, places.tolist(), plate_size(wells)[1])
 
 
-def _series(compound: Compound, wells: int, replicates: int) -> list[tuple[Compound, float, str]]:
+def _series(compound: Compound, wells: int, doses: Sequence[float], replicates: int) -> list[tuple[Compound, float, str]]:
     """A dose series that fills `wells` wells, with fewer doses, spread over the range, where they do not suffice."""
     if wells == 0:
         return []
-    n_doses = min(len(DOSES_UM), max(1, wells // replicates))
-    doses = [DOSES_UM[round(i)] for i in np.linspace(0, len(DOSES_UM) - 1, n_doses)]
-    return [(compound, doses[i % n_doses], "sample") for i in range(wells)]
+    n_doses = min(len(doses), max(1, wells // replicates))
+    chosen = [doses[round(i)] for i in np.linspace(0, len(doses) - 1, n_doses)]
+    return [(compound, chosen[i % n_doses], "sample") for i in range(wells)]
 
 
-def _placed(contents: list[tuple[Compound, float, str]], columns: int) -> list[WellPlan]:
+def _placed(contents: Sequence[tuple[Compound, float, str]], places: Sequence[int], columns: int) -> list[WellPlan]:
+    """The plans in the order of the wells; `places` is the number of the well, counted row by row, of each of `contents`."""
     seen: dict[tuple[str, float], int] = {}
     plan = []
-    for i, (compound, dose, role) in enumerate(contents):
-        row, column = i // columns + 1, i % columns + 1
+    for place, (compound, dose, role) in zip(places, contents, strict=True):
+        row, column = place // columns + 1, place % columns + 1
         replicate = seen[compound.name, dose] = seen.get((compound.name, dose), 0) + 1
         plan.append(WellPlan(well_name(row, column), row, column, compound, dose, role, replicate))
-    return plan
+    return sorted(plan, key=lambda one: (one.row, one.column))

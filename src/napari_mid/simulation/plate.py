@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PLATE_MAP = "plate_map.csv"
 TRUTH = "truth.parquet"
+WELL_TRUTH = "truth_wells.csv"
 RECORD = "simulation.json"
 
 
@@ -47,7 +48,8 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
     -------
     Path
         `out`, with ``Images/Index.idx.xml`` or ``plate.zarr`` as the layout says, ``plate_map.csv``, ``truth.parquet`` (a row per
-        nucleus) and ``simulation.json`` (the settings and the true dose response of every compound).
+        nucleus), ``truth_wells.csv`` (a row per well) and ``simulation.json`` (the settings and the true dose response of every
+        compound).
 
     Raises
     ------
@@ -60,7 +62,7 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
 
     check(settings)
     _check_free(out, overwrite)
-    plans = plan_plate(settings.wells, settings.replicates, settings.first_compound)
+    plans = plan_plate(settings)
     keys = [(plan, field) for plan in plans for field in range(1, settings.fields + 1)]
     with atomic_folder(out.resolve()) as folder:
         truth = []
@@ -76,8 +78,10 @@ def simulate_steps(out: Path, settings: SimulationSettings, *, overwrite: bool =
             harmony_writer.write_index(folder, plans, settings)
         else:
             ome_zarr_writer.write_index(folder, plans, settings)
-        plate_map_table(plans).to_csv(folder / PLATE_MAP, index=False)
-        pd.concat(truth, ignore_index=True).to_parquet(folder / TRUTH, index=False)
+        plate_map_table(plans, settings).to_csv(folder / PLATE_MAP, index=False)
+        cells = pd.concat(truth, ignore_index=True)
+        cells.to_parquet(folder / TRUTH, index=False)
+        well_truth_table(plans, cells).to_csv(folder / WELL_TRUTH, index=False)
         write_json(folder / RECORD, _record(plans, settings))
     yield Progress("drawing fields", len(keys), len(keys), str(out))
     return out
@@ -92,12 +96,15 @@ def _draw_and_write(folder: Path, plan: WellPlan, field: int, settings: Simulati
     return drawn.truth
 
 
-def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
+def plate_map_table(plans: Sequence[WellPlan], settings: SimulationSettings) -> pd.DataFrame:
     """The plate map: a row per well.
 
-    ``toxicity`` is a property of the compound; ``effect`` says whether more than a fifth of the cells respond at this very dose.
+    ``toxicity`` (``mitotoxicity`` in the mitotox assay) is a property of the compound; ``effect`` says whether more than a fifth
+    of the cells respond at this very dose.
     """
     import pandas as pd
+
+    assay = settings.screen.assay
 
     return pd.DataFrame(
         {
@@ -106,11 +113,36 @@ def plate_map_table(plans: Sequence[WellPlan]) -> pd.DataFrame:
             "concentration": [plan.concentration_um for plan in plans],
             "unit": "uM",
             "role": [plan.role for plan in plans],
-            "toxicity": ["toxic" if plan.compound.toxic else "nontoxic" for plan in plans],
-            "effect": ["toxic" if plan.active else "no effect" for plan in plans],
+            assay.column: [plan.compound.label for plan in plans],
+            "effect": [assay.positive if plan.active else "no effect" for plan in plans],
             "replicate": [plan.replicate for plan in plans],
         }
     )
+
+
+def well_truth_table(plans: Sequence[WellPlan], cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per well: which fraction of its cells was expected to respond or to change benignly, and which fractions did."""
+    import pandas as pd
+
+    of_well = cells.groupby("Metadata_Well")
+    drawn = pd.DataFrame(
+        {
+            "n_cells": of_well.size(),
+            "responded": of_well.responded.mean(),
+            "benign": of_well.state.agg(lambda state: (state == "benign").mean()),
+            "dead": of_well.state.agg(lambda state: (state == "dead").mean()),
+            "artefact": of_well.artefact.mean(),
+        }
+    ).reindex([plan.well for plan in plans])
+    drawn["n_cells"] = drawn.n_cells.fillna(0).astype(int)
+    expected = pd.DataFrame(
+        {
+            "well": [plan.well for plan in plans],
+            "expected_responding": [round(plan.responding, 4) for plan in plans],
+            "expected_benign": [round(plan.compound.changed(plan.concentration_um), 4) for plan in plans],
+        }
+    )
+    return pd.concat([expected, drawn.round(4).reset_index(drop=True)], axis=1)
 
 
 def _record(plans: Sequence[WellPlan], settings: SimulationSettings) -> dict[str, object]:

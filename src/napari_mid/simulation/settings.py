@@ -5,30 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_mid.settings import setting
-
-#: Preset to the factor by which its responding cells differ from healthy ones.
-PRESETS = {"cardiotox": 1.0, "easy": 1.5}
+from napari_mid.simulation.presets import PRESETS, Screen
 
 #: File formats in which a plate can be written.
 LAYOUTS = ("harmony", "ome-zarr", "ome-zarr-0.4")
 
-#: Cells per square millimetre of a confluent monolayer: 70 in a field of 540 px at 0.6 µm.
-CONFLUENT_PER_MM2 = 667.0
+#: Where compounds are put: a plate in order looks tidy, but gives the class away by the place of a well.
+PLACEMENTS = ("random", "in_order")
 
 
 @dataclass(frozen=True)
 class SimulationSettings:
     """Settings of `simulate_steps`; the same settings give the same plate, bit by bit."""
 
-    preset: str = setting("cardiotox", "which phenotypes are drawn; easy is cardiotox with stronger ones", choices=PRESETS)
+    preset: str = setting(
+        "cardiotox",
+        "what is stained and how hard it is to tell: cardiotox, easy and hard are heart cells, mitotox is Cell Painting",
+        choices=tuple(PRESETS),
+    )
     layout: str = setting("harmony", "file format of the plate; ome-zarr is version 0.5", choices=LAYOUTS)
     wells: int = setting(24, "number of wells", low=6, high=384)
     fields: int = setting(2, "fields of view per well", low=1, high=25)
     field_px: int = setting(540, "edge of a field in pixels", low=128, high=2160)
     cells_per_field: int | None = setting(
-        None, "mean number of cells in a field; a confluent monolayer, 667 cells per mm², where not given", low=1
+        None,
+        "mean number of cells in a field; a confluent layer, of 667 heart cells or 480 U2OS cells per mm², where not given",
+        low=1,
     )
     pixel_size_um: float = setting(0.6, "edge of a pixel in µm", low=0.2, high=2.0, expert=True)
+    doses: int = setting(6, "doses of a compound, from 10 µM down", low=1, high=6)
     replicates: int = setting(1, "wells per compound and dose", low=1, high=16)
     first_compound: int = setting(
         1,
@@ -36,7 +41,17 @@ class SimulationSettings:
         low=1,
         expert=True,
     )
+    placement: str = setting("random", "where compounds are put on the plate", choices=PLACEMENTS)
+    batch: int = setting(0, "number of the batch; plates of another one are stained a little differently", low=0, expert=True)
+    artefact: float = setting(
+        0.0, "share of the cells in wells of toxic compounds that a bright crystal lies beside", low=0.0, high=1.0, expert=True
+    )
     seed: int = setting(1, "start of the random numbers", low=0)
+
+    @property
+    def screen(self) -> Screen:
+        """What the preset stands for."""
+        return PRESETS[self.preset]
 
     @property
     def plate_name(self) -> str:
@@ -48,4 +63,4 @@ class SimulationSettings:
         """Mean number of cells per square pixel."""
         if self.cells_per_field is not None:
             return self.cells_per_field / self.field_px**2
-        return CONFLUENT_PER_MM2 * (self.pixel_size_um / 1000) ** 2
+        return self.screen.assay.per_mm2 * (self.pixel_size_um / 1000) ** 2

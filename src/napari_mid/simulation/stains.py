@@ -1,10 +1,11 @@
 """The light that each stain gives off, drawn for all cells of a canvas at once.
 
-Every function returns (2, H, W): the cells in focus and those out of focus, before any blur.
+Every function of `LIGHTS` returns (2, H, W): the cells in focus and those out of focus, before any blur.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,21 +22,65 @@ _SPOTS = 3  # nucleoli of a living nucleus, or pieces beside a dead one
 
 @dataclass(frozen=True)
 class NucleusPatches:
-    """The nuclei as drawn: `masks` (N, P, P) in [0, 1] and the canvas pixel of the top left corner of each, (N, 2)."""
+    """The nuclei as drawn: `masks` and `nucleoli` (N, P, P) in [0, 1]; `corners` (N, 2), the pixel of the top left of each."""
 
     masks: NDArray[np.float32]
+    nucleoli: NDArray[np.float32]
     corners: NDArray[np.int64]
 
     def add_to(
         self, canvas: Light, weights: NDArray[np.float64], layers: NDArray[np.bool_], texture: Light | None = None
     ) -> None:
         """Add each nucleus, `weights` (N,) bright, to its layer of `canvas` (2, H, W)."""
-        size = self.masks.shape[1]
+        self._add(canvas, self.masks, weights, layers, texture)
+
+    def add_nucleoli_to(self, canvas: Light, weights: NDArray[np.float64], layers: NDArray[np.bool_]) -> None:
+        """Add the nucleoli of each nucleus, `weights` (N,) bright, to its layer of `canvas` (2, H, W)."""
+        self._add(canvas, self.nucleoli, weights, layers, None)
+
+    def _add(
+        self,
+        canvas: Light,
+        masks: NDArray[np.float32],
+        weights: NDArray[np.float64],
+        layers: NDArray[np.bool_],
+        texture: Light | None,
+    ) -> None:
+        size = masks.shape[1]
         height, width = canvas.shape[1:]
-        for mask, (top, left), weight, layer in zip(self.masks, self.corners, weights, layers.astype(int), strict=True):
+        for mask, (top, left), weight, layer in zip(masks, self.corners, weights, layers.astype(int), strict=True):
             rows, columns = slice(max(top, 0), min(top + size, height)), slice(max(left, 0), min(left + size, width))
             piece = mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] * np.float32(weight)
             canvas[layer, rows, columns] += piece if texture is None else piece * texture[rows, columns]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The cells of a canvas, before any light."""
+
+    layer: Monolayer
+    nuclei: NucleusPatches
+    cells: CellTraits
+    pixel_size_um: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the canvas."""
+        return self.layer.owner.shape[0], self.layer.owner.shape[1]
+
+    def blank(self) -> Light:
+        """No light, (2, H, W)."""
+        return np.zeros((2, *self.shape), dtype=np.float32)
+
+    def inside_nuclei(self) -> NDArray[np.float32]:
+        """(H, W), 1 inside a nucleus."""
+        inside = self.blank()
+        self.nuclei.add_to(inside, np.ones(len(self.cells)), np.zeros(len(self.cells), dtype=bool))
+        return np.asarray(np.minimum(inside[0], 1))
+
+    def spread_over_cells(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        """`values` (N,) in the pixels of each cell, (H, W)."""
+        return np.asarray(values.astype(np.float32)[self.layer.owner] * self.layer.body, dtype=np.float32)
 
 
 def nucleus_patches(rng: np.random.Generator, layer: Monolayer, cells: CellTraits, pixel_size_um: float) -> NucleusPatches:
@@ -59,6 +104,7 @@ def nucleus_patches(rng: np.random.Generator, layer: Monolayer, cells: CellTrait
     # thicker in the middle, as nuclei of a monolayer are
     masks *= 0.72 + 0.28 * np.sqrt(np.clip(1 - (distance / (edge * radius[:, None, None])) ** 2, 0, 1))
     dead = cells.state == DEAD
+    nucleoli = np.zeros_like(masks)
     for spot in range(_SPOTS):
         direction, far = rng.uniform(0, 2 * np.pi, n), rng.uniform(0.2, 0.6, n)
         piece = dead & (cells.fragments > spot)
@@ -67,8 +113,9 @@ def nucleus_patches(rng: np.random.Generator, layer: Monolayer, cells: CellTrait
         away = np.hypot(dy - (far * np.sin(direction))[:, None, None], dx - (far * np.cos(direction))[:, None, None])
         blob = _soft(size[:, None, None] - away)
         nucleolus = (~dead & (rng.random(n) < 0.7))[:, None, None]
+        nucleoli = np.maximum(nucleoli, blob * nucleolus)
         masks = np.where(piece[:, None, None], np.maximum(masks, 0.9 * blob), masks * (1 - 0.32 * blob * nucleolus))
-    return NucleusPatches(masks.astype(np.float32), corners)
+    return NucleusPatches(masks.astype(np.float32), nucleoli.astype(np.float32), corners)
 
 
 def _soft(inside_px: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -76,77 +123,154 @@ def _soft(inside_px: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(np.clip(inside_px + 0.5, 0, 1))
 
 
-def hoechst_light(
-    rng: np.random.Generator, nuclei: NucleusPatches, cells: CellTraits, shape: tuple[int, int], pixel_size_um: float
-) -> Light:
+def hoechst_light(rng: np.random.Generator, scene: Scene) -> Light:
     """Nuclei with mottled chromatin; a shrunken one is denser."""
-    canvas = np.zeros((2, *shape), dtype=np.float32)
-    grain = smooth_noise(rng, shape, 1.3 / pixel_size_um)
-    coarse = smooth_noise(rng, shape, 3.0 / pixel_size_um)
+    canvas, pixel = scene.blank(), scene.pixel_size_um
+    grain = smooth_noise(rng, scene.shape, 1.3 / pixel)
+    coarse = smooth_noise(rng, scene.shape, 3.0 / pixel)
     texture = np.clip(1 + 0.11 * grain + 0.07 * coarse, 0.5, 1.6)
-    nuclei.add_to(canvas, cells.hoechst, cells.out_of_focus, texture)
+    scene.nuclei.add_to(canvas, scene.cells.stains["nucleus"], scene.cells.out_of_focus, texture)
     return canvas
 
 
-def yoyo_light(nuclei: NucleusPatches, cells: CellTraits, shape: tuple[int, int], pixel_size_um: float) -> Light:
+def yoyo_light(rng: np.random.Generator, scene: Scene) -> Light:
     """Nuclei of dead cells, with a haze of leaked DNA; next to nothing in living ones."""
-    canvas = np.zeros((2, *shape), dtype=np.float32)
-    nuclei.add_to(canvas, cells.yoyo, cells.out_of_focus)
-    canvas[0] += 0.12 * ndimage.gaussian_filter(canvas[0], 3.0 / pixel_size_um, truncate=3)
+    canvas = scene.blank()
+    scene.nuclei.add_to(canvas, scene.cells.stains["dead"], scene.cells.out_of_focus)
+    canvas[0] += 0.12 * ndimage.gaussian_filter(canvas[0], 3.0 / scene.pixel_size_um, truncate=3)
     return canvas
 
 
-def ros_light(
-    rng: np.random.Generator, layer: Monolayer, nuclei: NucleusPatches, cells: CellTraits, pixel_size_um: float
-) -> Light:
+def ros_light(rng: np.random.Generator, scene: Scene) -> Light:
     """Diffuse dye, brighter where the cell is thick, and puncta around the nucleus."""
-    shape = layer.owner.shape
-    mottle = 1 + 0.1 * smooth_noise(rng, shape, 2.0 / pixel_size_um) + 0.12 * smooth_noise(rng, shape, 6.0 / pixel_size_um)
+    layer, cells, pixel, shape = scene.layer, scene.cells, scene.pixel_size_um, scene.shape
+    mottle = 1 + 0.1 * smooth_noise(rng, shape, 2.0 / pixel) + 0.12 * smooth_noise(rng, shape, 6.0 / pixel)
     thickness = 0.3 + 0.7 * np.exp(-((layer.distance_um / 15) ** 2))
-    inside = np.zeros((2, *shape), dtype=np.float32)
-    nuclei.add_to(inside, np.ones(len(cells)), np.zeros(len(cells), dtype=bool))
-    diffuse = cells.ros.astype(np.float32)[layer.owner] * layer.body * thickness * mottle * (1 - 0.18 * np.minimum(inside[0], 1))
+    diffuse = scene.spread_over_cells(cells.stains["ros"]) * thickness * mottle * (1 - 0.18 * scene.inside_nuclei())
     canvas = _split(diffuse, layer, cells)
     owner = np.repeat(np.arange(len(cells)), cells.puncta)
-    far = (cells.nucleus_um[owner] * rng.uniform(0.9, 1.2, len(owner)) + rng.exponential(5.0, len(owner))) / pixel_size_um
-    direction = rng.uniform(0, 2 * np.pi, len(owner))
-    points = layer.centres[owner] + far[:, None] * np.column_stack([np.sin(direction), np.cos(direction)])
-    bright = cells.punctum[owner] * rng.lognormal(0, 0.45, len(owner))
-    spots = _splat(points, bright, owner, layer, cells)
-    width = 0.5 / pixel_size_um
-    # a spot keeps its peak whatever the pixel size
-    peak = 2 * np.pi * (width**2 + (0.45 / pixel_size_um) ** 2)
-    for i in range(2):
-        canvas[i] += 1.1 * peak * ndimage.gaussian_filter(spots[i], width, truncate=3)
+    far = (cells.nucleus_um[owner] * rng.uniform(0.9, 1.2, len(owner)) + rng.exponential(5.0, len(owner))) / pixel
+    # puncta take up the dye there is
+    bright = cells.punctum[owner] * cells.stains["ros"][owner] * rng.lognormal(0, 0.45, len(owner))
+    canvas += 1.1 * _spots(rng, scene, owner, far, bright, width_um=0.5)
     return canvas
 
 
-def mmp_light(
-    rng: np.random.Generator, layer: Monolayer, nuclei: NucleusPatches, cells: CellTraits, pixel_size_um: float
-) -> Light:
+def mitochondria_light(rng: np.random.Generator, scene: Scene, role: str) -> Light:
     """Mitochondria as curved threads around the nucleus and along the cell, in pieces and paler where the potential is lost."""
-    owner = np.repeat(np.arange(len(cells)), rng.poisson(100, len(cells)) * (cells.mmp > 0))
-    n, n_steps = len(owner), max(2, round(24 / pixel_size_um))
+    layer, cells, pixel = scene.layer, scene.cells, scene.pixel_size_um
+    level = cells.stains[role]
+    owner = np.repeat(np.arange(len(cells)), rng.poisson(100, len(cells)) * (level > 0))
+    n, n_steps = len(owner), max(2, round(24 / pixel))
     broken = cells.fragmentation[owner]
-    length = np.maximum(rng.gamma(4, 3.2, n) * (1 - 0.85 * broken), 1.2) / pixel_size_um
+    length = np.maximum(rng.gamma(4, 3.5, n) * (1 - broken) ** 1.5, 1.2) / pixel
     start = rng.uniform(0, 2 * np.pi, n)
-    far = (1.05 * cells.nucleus_um[owner] + rng.exponential(8.0, n)) / pixel_size_um
+    far = (1.05 * cells.nucleus_um[owner] + rng.exponential(8.0, n) * cells.spread[owner]) / pixel
     along = np.where(rng.random(n) < 0.6, layer.axis + rng.normal(0, 0.35, n), start + np.pi / 2 + rng.normal(0, 0.5, n))
     bend = rng.normal(0, 0.03, (n, 1)) + rng.normal(0, 0.22, (n, n_steps))
-    heading = along[:, None] + np.cumsum(bend * np.sqrt(pixel_size_um / 0.6), axis=1)
+    heading = along[:, None] + np.cumsum(bend * np.sqrt(pixel / 0.6), axis=1)
     steps = np.arange(n_steps)
     y = layer.centres[owner, 0, None] + (far * np.sin(start))[:, None] + np.cumsum(np.sin(heading), axis=1)
     x = layer.centres[owner, 1, None] + (far * np.cos(start))[:, None] + np.cumsum(np.cos(heading), axis=1)
     kept = steps < length[:, None]
-    weight = np.broadcast_to(rng.lognormal(0, 0.35, (n, 1)), kept.shape)[kept]
+    # what is in pieces is as much as before: shorter threads are thicker
+    thicker = (1 + 1.5 * broken)[:, None]
+    weight = np.broadcast_to(rng.lognormal(0, 0.35, (n, 1)) * thicker, kept.shape)[kept]
     who = np.broadcast_to(owner[:, None], kept.shape)[kept]
-    threads = _splat(np.column_stack([y[kept], x[kept]]), weight * cells.mmp[who], who, layer, cells)
-    inside = np.zeros_like(threads)
-    nuclei.add_to(inside, np.ones(len(cells)), np.zeros(len(cells), dtype=bool))
-    outside = 1 - 0.8 * np.minimum(inside[0], 1)
-    haze = cells.mmp.astype(np.float32)[layer.owner] * layer.body * np.exp(-((layer.distance_um / 16) ** 2))
-    threads = threads * 0.28 / pixel_size_um + _split(0.2 * haze, layer, cells)
-    return np.asarray(threads * outside, dtype=np.float32)
+    threads = _splat(np.column_stack([y[kept], x[kept]]), weight * level[who], who, layer, cells)
+    haze = scene.spread_over_cells(level) * np.exp(-((layer.distance_um / 16) ** 2))
+    threads = threads * 0.28 / pixel + _split(0.2 * haze, layer, cells)
+    return np.asarray(threads * (1 - 0.8 * scene.inside_nuclei()), dtype=np.float32)
+
+
+def er_light(rng: np.random.Generator, scene: Scene) -> Light:
+    """Endoplasmic reticulum: a mesh, denser around the nucleus, with dark vacuoles."""
+    layer, cells, pixel, shape = scene.layer, scene.cells, scene.pixel_size_um, scene.shape
+    mesh = 1 + 0.22 * np.abs(smooth_noise(rng, shape, 1.1 / pixel)) + 0.1 * smooth_noise(rng, shape, 4.0 / pixel)
+    near = 0.25 + 0.75 * np.exp(-((layer.distance_um / 13) ** 2))
+    diffuse = scene.spread_over_cells(cells.stains["er"]) * near * mesh * (1 - 0.45 * scene.inside_nuclei())
+    canvas = _split(diffuse, layer, cells)
+    owner = np.repeat(np.arange(len(cells)), cells.vacuoles)
+    far = (cells.nucleus_um[owner] * 1.2 + rng.exponential(5.0, len(owner))) / pixel
+    holes = _spots(rng, scene, owner, far, np.full(len(owner), 0.9), width_um=1.0)
+    return np.asarray(canvas * np.clip(1 - holes, 0.1, 1), dtype=np.float32)
+
+
+def rna_light(rng: np.random.Generator, scene: Scene) -> Light:
+    """RNA: bright nucleoli, and the ribosomes of the cell."""
+    layer, cells, pixel, shape = scene.layer, scene.cells, scene.pixel_size_um, scene.shape
+    mottle = 1 + 0.12 * smooth_noise(rng, shape, 1.5 / pixel) + 0.1 * smooth_noise(rng, shape, 5.0 / pixel)
+    near = 0.2 + 0.8 * np.exp(-((layer.distance_um / 15) ** 2))
+    diffuse = scene.spread_over_cells(0.55 * cells.stains["rna"]) * near * mottle
+    canvas = _split(np.asarray(diffuse, dtype=np.float32), layer, cells)
+    scene.nuclei.add_nucleoli_to(canvas, 1.1 * cells.stains["rna"], cells.out_of_focus)
+    return canvas
+
+
+def agp_light(rng: np.random.Generator, scene: Scene) -> Light:
+    """Actin at the borders of cells and in stripes along them, and the Golgi apparatus beside the nucleus."""
+    layer, cells, pixel, shape = scene.layer, scene.cells, scene.pixel_size_um, scene.shape
+    border = np.zeros(shape, dtype=bool)
+    border[:-1] |= layer.owner[:-1] != layer.owner[1:]
+    border[:, :-1] |= layer.owner[:, :-1] != layer.owner[:, 1:]
+    cortex = ndimage.gaussian_filter(border.astype(np.float32), 0.6 / pixel, truncate=3) * (0.9 / pixel)
+    y, x = np.indices(shape, dtype=np.float32) * np.float32(pixel)
+    across = np.cos(layer.axis) * y - np.sin(layer.axis) * x + 4.0 * smooth_noise(rng, shape, 9.0 / pixel)
+    stripes = np.clip(smooth_noise(rng, shape, 5.0 / pixel), 0, 1) * np.cos(across * (2 * np.pi / 4.0))
+    level = scene.spread_over_cells(cells.stains["agp"])
+    canvas = _split(np.asarray(level * (0.32 + 0.12 * stripes + 0.9 * cortex), dtype=np.float32), layer, cells)
+    owner = np.repeat(np.arange(len(cells)), 7)
+    side = np.repeat(rng.uniform(0, 2 * np.pi, len(cells)), 7) + rng.normal(0, 0.35, len(owner))
+    far = cells.nucleus_um[owner] * rng.uniform(1.1, 1.5, len(owner)) / pixel
+    canvas += 0.5 * _spots(rng, scene, owner, far, cells.stains["agp"][owner], width_um=1.1, direction=side)
+    return canvas
+
+
+def crystal_light(rng: np.random.Generator, scene: Scene) -> Light:
+    """The planted artefact: a bright rod beside the nucleus of the cells that have one."""
+    owner = np.flatnonzero(scene.cells.artefact)
+    pixel, n_steps = scene.pixel_size_um, max(2, round(6 / scene.pixel_size_um))
+    side, tilt = rng.uniform(0, 2 * np.pi, (2, len(owner), 1))
+    along = np.linspace(-3, 3, n_steps)[None] / pixel
+    far = (1.35 * scene.cells.nucleus_um[owner] / pixel)[:, None]
+    y = scene.layer.centres[owner, 0, None] + far * np.sin(side) + along * np.sin(tilt)
+    x = scene.layer.centres[owner, 1, None] + far * np.cos(side) + along * np.cos(tilt)
+    points = np.column_stack([y.ravel(), x.ravel()])
+    rods = _splat(points, np.full(len(points), 6.0 / pixel), np.repeat(owner, n_steps), scene.layer, scene.cells)
+    return np.stack([ndimage.gaussian_filter(rod, 0.35 / pixel, truncate=3) for rod in rods]) if len(owner) else rods
+
+
+#: Role of a channel to what draws it.
+LIGHTS: Mapping[str, Callable[[np.random.Generator, Scene], Light]] = {
+    "nucleus": hoechst_light,
+    "ros": ros_light,
+    "mmp": lambda rng, scene: mitochondria_light(rng, scene, "mmp"),
+    "dead": yoyo_light,
+    "er": er_light,
+    "rna": rna_light,
+    "agp": agp_light,
+    "mito": lambda rng, scene: mitochondria_light(rng, scene, "mito"),
+}
+
+
+def _spots(
+    rng: np.random.Generator,
+    scene: Scene,
+    owner: NDArray[np.int64],
+    far_px: NDArray[np.float64],
+    bright: NDArray[np.float64],
+    *,
+    width_um: float,
+    direction: NDArray[np.float64] | None = None,
+) -> Light:
+    """Round spots with peaks of about `bright` (M,) at `far_px` (M,) from the centres of their `owner` (M,)."""
+    angle = rng.uniform(0, 2 * np.pi, len(owner)) if direction is None else direction
+    points = scene.layer.centres[owner] + far_px[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
+    spots = _splat(points, bright, owner, scene.layer, scene.cells)
+    width = width_um / scene.pixel_size_um
+    # a spot keeps its peak whatever the pixel size
+    peak = 2 * np.pi * (width**2 + (0.45 / scene.pixel_size_um) ** 2)
+    return np.stack([peak * ndimage.gaussian_filter(spot, width, truncate=3) for spot in spots])
 
 
 def _split(image: NDArray[np.float32], layer: Monolayer, cells: CellTraits) -> Light:

@@ -12,7 +12,7 @@ from napari_mid.model.folder import save_model
 from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
 from napari_mid.simulation import harmony_writer
-from napari_mid.simulation.camera import STAINS
+from napari_mid.simulation.assays import CARDIOTOX
 from napari_mid.simulation.cells import draw_field
 from napari_mid.simulation.plan import plan_plate
 from napari_mid.simulation.settings import SimulationSettings
@@ -27,7 +27,7 @@ def drawn_plates(folder: Path) -> Steps[tuple[Path, Path]]:
     """The plates in `folder`, drawn where they are not there: a well of about 2,000 cells, and one of nine fields of 2,160 px."""
     settings = SimulationSettings(wells=6, fields=FIELDS, field_px=FIELD_PX)
     large = SimulationSettings(wells=6, fields=LARGE_FIELDS, field_px=2 * FIELD_PX)
-    plan = plan_plate(settings.wells)[0]
+    plan = plan_plate(settings)[0]
     places = folder / "plate", folder / "large"
     if all((place / harmony_writer.INDEX).is_file() for place in places):
         return places
@@ -48,6 +48,6 @@ def untrained_model(folder: Path, seed: int = 0) -> Path:
     """Save an untrained ResNet-18 model for three channels and slices of 96 px; gives its folder."""
     torch.manual_seed(seed)
     wanted = ("nucleus", "ros", "mmp")
-    channels = tuple(ModelChannel(stain.name, stain.role) for stain in STAINS if stain.role.lower() in wanted)
+    channels = tuple(ModelChannel(stain.name, stain.role) for stain in CARDIOTOX.stains if stain.role.lower() in wanted)
     model = MidModel(ModelConfig("untrained", "bench", ("negative", "positive"), channels, simulated=True)).eval()
     return save_model(model, folder / "model", card="Untrained weights, to measure times.", metrics={})
