@@ -144,7 +144,7 @@ def catalogue_compound(number: int, screen: Screen) -> Compound:
     # one thing in each cell, in so many cells that each change is as frequent in the well as in one of a toxic compound
     kinds = _BENIGN[assay.name]
     benign = tuple({change: float(rng.uniform(0.7, 1.0)) for change in kind} for kind in kinds)
-    benign_top = min(0.95, top * float(rng.uniform(1.5, 2.2)))
+    benign_top = min(0.95, top * float(rng.uniform(1.8, 2.6)))
     return replace(plain, benign_top=benign_top, benign=benign)
 
 

@@ -17,7 +17,7 @@ DOSES_UM = (10.0, 3.33, 1.11, 0.37, 0.12, 0.04)
 POSITIVE_DOSE_UM = 10.0
 
 #: A well counts as active where more than this fraction of its cells is expected to respond.
-ACTIVE_FRACTION = 0.2
+ACTIVE_FRACTION = 0.1
 
 
 @dataclass(frozen=True, slots=True)

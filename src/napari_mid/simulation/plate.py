@@ -99,7 +99,7 @@ def _draw_and_write(folder: Path, plan: WellPlan, field: int, settings: Simulati
 def plate_map_table(plans: Sequence[WellPlan], settings: SimulationSettings) -> pd.DataFrame:
     """The plate map: a row per well.
 
-    ``toxicity`` (``mitotoxicity`` in the mitotox assay) is a property of the compound; ``effect`` says whether more than a fifth
+    ``toxicity`` (``mitotoxicity`` in the mitotox assay) is a property of the compound; ``effect`` says whether more than a tenth
     of the cells respond at this very dose.
     """
     import pandas as pd

@@ -40,8 +40,8 @@ class Screen:
 
 
 PRESETS = {
-    "cardiotox": Screen(CARDIOTOX, 1.2, (0.35, 0.6), benign=0.6, unclear=0.0, well_stain=0.15, tint=0.12, batch_stain=0.08),
-    "mitotox": Screen(MITOTOX, 1.2, (0.35, 0.6), benign=0.6, unclear=0.2, well_stain=0.15, tint=0.12, batch_stain=0.08),
-    "easy": Screen(CARDIOTOX, 1.6, (0.35, 0.6), benign=0.0, unclear=0.0, well_stain=0.06, tint=0.0, batch_stain=0.03),
-    "hard": Screen(CARDIOTOX, 0.9, (0.25, 0.45), benign=0.8, unclear=0.0, well_stain=0.2, tint=0.15, batch_stain=0.12),
+    "cardiotox": Screen(CARDIOTOX, 1.2, (0.15, 0.35), benign=0.6, unclear=0.0, well_stain=0.15, tint=0.12, batch_stain=0.08),
+    "mitotox": Screen(MITOTOX, 1.2, (0.15, 0.35), benign=0.6, unclear=0.2, well_stain=0.15, tint=0.12, batch_stain=0.08),
+    "easy": Screen(CARDIOTOX, 1.6, (0.15, 0.35), benign=0.0, unclear=0.0, well_stain=0.06, tint=0.0, batch_stain=0.03),
+    "hard": Screen(CARDIOTOX, 0.95, (0.12, 0.3), benign=0.8, unclear=0.0, well_stain=0.2, tint=0.15, batch_stain=0.12),
 }
