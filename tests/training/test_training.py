@@ -10,6 +10,7 @@ from napari_mid.training.augment import augment
 from napari_mid.training.bags import LabelledBags, assign, split_unit_of
 from napari_mid.training.loop import train_steps
 from napari_mid.training.settings import TrainingSettings
+from napari_mid.training.slices import Slices
 from napari_mid.training.splits import held_out_bags
 
 
@@ -25,7 +26,7 @@ def bags_of(labels: list[int], groups: list[str], cells_each: int = 30, size: in
         if label == 1:
             slices[bag * cells_each : bag * cells_each + cells_each // 3, 1] += 0.6
     return LabelledBags(
-        torch.from_numpy(slices),
+        Slices([slices.transpose(0, 2, 3, 1)]),
         np.repeat(np.arange(len(labels)), cells_each),
         tuple(f"bag {i}" for i in range(len(labels))),
         tuple(groups),

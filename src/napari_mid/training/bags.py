@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_mid.errors import TrainingError
 from napari_mid.plates.plate import Well
+from napari_mid.training.slices import Slices
 
 #: Roles that a plate map gives to control wells; they name no compound, so such wells are split by well.
 CONTROL_ROLES = frozenset({"negative_control", "positive_control", "sample", "empty"})
@@ -24,7 +24,7 @@ class LabelledBags:
     Parameters
     ----------
     slices
-        (M, C, S, S) float16 on the CPU, values from 0 to 1.
+        Those of the M cells.
     bag_of_cell
         (M,) number of the bag of each cell.
     names, groups, labels
@@ -35,7 +35,7 @@ class LabelledBags:
         ``"compound"`` or ``"well"``: what the groups are.
     """
 
-    slices: torch.Tensor
+    slices: Slices
     bag_of_cell: NDArray[np.int64]
     names: tuple[str, ...]
     groups: tuple[str, ...]

@@ -11,6 +11,11 @@ from napari_mid.settings import setting
 
 #: When the network is trained once more on all labelled wells, the validated ones too.
 REFITS = ("never", "controls", "always")
+PRECISIONS = ("auto", "float32", "bfloat16")
+SET_SIZES = ("fixed", "curriculum", "varying")
+CLASS_WEIGHTS = ("balanced-sets", "loss", "none")
+#: How slices are kept: float16 resolves 1/2048 of the range, uint8, as the paper's PNGs, 1/255 in half the space.
+SLICE_TYPES = ("float16", "uint8")
 BAGS = ("compound_dose", "compound", "well")
 
 
@@ -30,11 +35,42 @@ class TrainingSettings:
     steps: int = setting(2000, "training steps", low=1)
     learning_rate: float = setting(3e-4, "highest learning rate of AdamW", low=0.0)
     weight_decay: float = setting(0.05, "weight decay of AdamW", low=0.0)
+    precision: str = setting(
+        "auto",
+        "numbers that the network computes with in training; auto is bfloat16 where the device is faster with it, else float32",
+        choices=PRECISIONS,
+    )
+    slice_type: str = setting(
+        "float16",
+        "how slices are kept until they are used; uint8 takes half the space and is as fine as an 8-bit image",
+        choices=SLICE_TYPES,
+    )
+    set_sizes: str = setting(
+        "fixed",
+        "fixed: all sets have the set size; curriculum: they grow up to it over the first half of the steps; varying: any size "
+        "up to it",
+        choices=SET_SIZES,
+    )
+    class_weights: str = setting(
+        "balanced-sets",
+        "balanced-sets: every class gives as many sets; loss: bags are drawn as they come and rare classes count more in the "
+        "loss; none: bags as they come, so that the score knows which class is frequent",
+        choices=CLASS_WEIGHTS,
+    )
     warmup: float = setting(0.05, "share of the steps in which the learning rate rises", low=0.0, high=1.0)
     label_smoothing: float = setting(0.1, "label smoothing of the cross-entropy", low=0.0, high=0.9)
     clip_norm: float = setting(1.0, "largest norm of the gradient", low=0.0)
     gain: float = setting(0.1, "largest random change of a channel's gain, as a share", low=0.0, high=0.9)
     validation: float = setting(0.2, "share of the compounds (or wells) held out for validation", low=0.0, high=0.9)
+    validate_every: int = setting(
+        0, "steps between two looks at the held-out bags while training; 0: twenty looks, -1: none", low=-1
+    )
+    patience: int = setting(
+        0,
+        "early stopping: training ends after this many looks at the held-out bags without a lower loss, and the weights of the "
+        "best look are kept; 0: all steps are taken and the last weights kept",
+        low=0,
+    )
     refit: str = setting(
         "controls",
         "train once more on everything after validation; controls: only where wells, not compounds, are split",

@@ -32,6 +32,7 @@ from napari_mid.training.card import write_card
 from napari_mid.training.leaks import SPLIT, check_compounds, check_labels, check_split, confounders, split_record
 from napari_mid.training.loop import History, train_steps
 from napari_mid.training.settings import TrainingSettings
+from napari_mid.training.slices import Slices, as_float, stored
 from napari_mid.training.splits import held_out_bags
 from napari_mid.workflow.contract import bits_of, disc_diameter
 
@@ -169,7 +170,7 @@ def _trained(
     """Train a fresh model on the bags where `train_bags` is true."""
     torch.manual_seed(settings.seed)
     model = MidModel(config)
-    history = yield from train_steps(model, bags, train_bags, settings, place)
+    history = yield from train_steps(model, bags, train_bags, settings, place, watched=~train_bags)
     return model, history
 
 
@@ -252,7 +253,7 @@ def _cut_bags(
     )
     return (
         LabelledBags(
-            slices=torch.cat([well.slices for well in cut]),
+            slices=Slices([stored(well.slices, settings.slice_type) for well in cut]),
             bag_of_cell=np.array(bag_of_cell, dtype=np.int64),
             names=tuple(bag.bag for bag in bags),
             groups=tuple(bag.group for bag in bags),
@@ -330,8 +331,9 @@ def _embeddings(model: MidModel, bags: LabelledBags, cells: NDArray[np.int64], p
     """(N, D) of the `cells` (N,)."""
     found = [np.empty((0, model.config.width), dtype=np.float32)]
     with torch.inference_mode():
-        for some in torch.split(torch.from_numpy(cells), 256):
-            found.append(model.encode(bags.slices[some].float().to(place)).float().cpu().numpy())
+        for start in range(0, len(cells), 256):
+            slices = as_float(bags.slices.read(cells[start : start + 256]).to(place))
+            found.append(model.encode(slices).float().cpu().numpy())
     return np.concatenate(found)
 
 
