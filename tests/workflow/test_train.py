@@ -60,7 +60,7 @@ def test_an_unvalidated_model_says_so(disc_plate: Path, tmp_path: Path) -> None:
     assert not load_model(tmp_path / "m").config.simulated
 
 
-def test_stopping_halfway_leaves_nothing(disc_plate: Path, tmp_path: Path) -> None:
+def test_stopping_halfway_leaves_no_model(disc_plate: Path, tmp_path: Path) -> None:
     plate = open_plate(disc_plate)
     plate = plate.with_roles({plate.channel_names[0]: "nucleus"})
     steps = train_model_steps([plate], tmp_path / "m", label="role", settings=TINY)
@@ -68,7 +68,7 @@ def test_stopping_halfway_leaves_nothing(disc_plate: Path, tmp_path: Path) -> No
         if progress.step == "training" and progress.done == 3:
             break
     steps.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["discs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["discs", "m.training"], "a checkpoint, and no model"
 
 
 def test_controls_are_refitted_on_all_wells_after_validation(disc_plate: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -40,8 +41,12 @@ def check_model_path(path: Path) -> None:
         raise ModelError(f"{path} is there and is not a model folder, so it is not replaced; give the name of a new folder.")
 
 
-def save_model(model: MidModel, path: Path, *, card: str, metrics: Mapping[str, Any]) -> Path:
+def save_model(
+    model: MidModel, path: Path, *, card: str, metrics: Mapping[str, Any], files: Mapping[str, bytes | Path] | None = None
+) -> Path:
     """Write `model` as a folder that appears whole or not at all; gives the folder.
+
+    `files` are further ones, by their path in the folder: their content, or the file to copy.
 
     Raises
     ------
@@ -58,6 +63,12 @@ def save_model(model: MidModel, path: Path, *, card: str, metrics: Mapping[str, 
         write_json(folder / METRICS, dict(metrics))
         if model.reference is not None:
             write_reference(model.reference, folder / REFERENCE)
+        for name, content in (files or {}).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                (folder / name).write_bytes(content)
+            else:
+                shutil.copyfile(content, folder / name)
     return Path(path)
 
 

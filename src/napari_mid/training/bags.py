@@ -32,7 +32,9 @@ class LabelledBags:
     classes
         Names of the classes; the last one is the positive one.
     split_unit
-        ``"compound"`` or ``"well"``: what the groups are.
+        ``"compound"``, ``"well"`` or ``"plate"``: what the groups are.
+    wells
+        Per bag: the wells that it was cut from, as plate and name.
     """
 
     slices: Slices
@@ -42,6 +44,7 @@ class LabelledBags:
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     split_unit: str
+    wells: tuple[tuple[str, ...], ...] = ()
 
     def cells_of(self, bag: int) -> NDArray[np.int64]:
         """Numbers of the cells of `bag`."""
@@ -57,8 +60,13 @@ class Assignment:
     bag: str
 
 
-def split_unit_of(wells: Sequence[Well], label: str, classes: Sequence[str]) -> str:
-    """``"compound"``, or ``"well"`` where the classes are control roles or a class has fewer than two compounds."""
+def split_unit_of(wells: Sequence[Well], label: str, classes: Sequence[str], split: str = "auto") -> str:
+    """What is kept on one side of the split as a whole: `split`, unless that is ``"auto"``.
+
+    Then it is ``"compound"``, or ``"well"`` where the classes are control roles or a class has fewer than two compounds.
+    """
+    if split != "auto":
+        return split
     if set(classes) <= CONTROL_ROLES:
         return "well"
     for name in classes:
@@ -90,15 +98,21 @@ def assign(well: Well, label: str, classes: Sequence[str], bag: str, split_unit:
         return None
     well_key = f"{well.plate} {well.name}"
     compound = well.condition.get("compound")
+    if split_unit == "plate":
+        bags = _bags_of(well, well_key)
+        # a compound that is on several plates is a bag on each
+        return Assignment(number, well.plate, well_key if compound is None else f"{well.plate} {bags[bag]}")
     if split_unit == "well" or compound is None:
         # cells of a bag must stay on one side of the split, so a bag is no larger than the unit of the split
         return Assignment(number, well_key, well_key)
-    bags = {
-        "well": well_key,
-        "compound": str(compound),
-        "compound_dose": f"{compound} {well.condition.get('concentration')} {well.condition.get('unit') or ''}".strip(),
-    }
-    return Assignment(number, str(compound), bags[bag])
+    return Assignment(number, str(compound), _bags_of(well, well_key)[bag])
+
+
+def _bags_of(well: Well, well_key: str) -> dict[str, str]:
+    """The name of the bag of a well with a compound, by what makes a bag."""
+    parts = [well.condition.get(column) for column in ("compound", "concentration", "unit")]
+    dose = " ".join(str(part) for part in parts if part is not None)
+    return {"well": well_key, "compound": str(parts[0]), "compound_dose": dose}
 
 
 def _same(value: Any, name: str) -> bool:

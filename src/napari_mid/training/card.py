@@ -22,8 +22,14 @@ def write_card(
     history: History,
     metrics: Mapping[str, Any],
     notes: Sequence[str],
+    *,
+    figure: str | None = None,
+    seconds: float | None = None,
 ) -> str:
-    """Write the card as Markdown; it says nothing better than what was measured."""
+    """Write the card as Markdown; it says nothing better than what was measured.
+
+    `figure` is the calibration plot in the model folder, where there is one; `seconds` all that the trainings took together.
+    """
     lines = [f"# {config.name}", ""]
     if config.simulated:
         lines += [
@@ -37,13 +43,14 @@ def write_card(
         "## Data",
         f"- plates: {', '.join(plate.name for plate in plates)}",
         *dict.fromkeys(_reading_line(plate) for plate in plates),
-        f"- {len(bags.slices)} cells in {len(bags.names)} bags ({config.bag}); split by {bags.split_unit}",
+        f"- {len(bags.slices)} cells (at most {settings.cells_per_well} a well) "
+        f"in {len(bags.names)} bags ({config.bag}); split by {bags.split_unit}",
         *(
             f"- {name}: {int((bags.labels == number).sum())} bags, "
             f"{len({group for group, label in zip(bags.groups, bags.labels, strict=True) if label == number})} {bags.split_unit}s"
             for number, name in enumerate(bags.classes)
         ),
-        f"- held out for validation: {', '.join(held_out) or 'nothing'}",
+        f"- held out for validation: {_held_out_text(held_out, settings, bags)}",
         "",
         "## Input",
         f"- channels: {', '.join(f'{channel.name} ({channel.role})' for channel in config.channels)}",
@@ -53,10 +60,13 @@ def write_card(
         "",
         "## Validation",
         *_metric_lines(metrics, config),
+        *([f"- calibration plot: ![calibration]({figure})"] if figure else []),
         "",
         "## Training",
         f"- {config.backbone}, D = {config.width}, {config.heads} heads, {config.blocks} blocks",
-        f"- {history.seconds:.0f} s, {history.slices_per_second:.0f} slices/s, last loss {history.losses[-1]:.3f}",
+        f"- {history.seconds if seconds is None else seconds:.0f} s, {history.slices_per_second:.0f} slices/s, "
+        f"last loss {history.losses[-1]:.3f}, "
+        f"{history.precision}; weights of step {history.kept_step} of {settings.steps}",
         *(f"- {name}: {value}" for name, value in dataclasses.asdict(settings).items()),
         "",
         "## Limits",
@@ -71,6 +81,26 @@ def _reading_line(plate: Plate) -> str:
     return f"- read: time point {facts['time_point']}, focal plane {facts['focal_plane']}, flat-field {facts['flat_field']}"
 
 
+#: Metrics on the card, in this order, with the words for them; those of two classes, then those of more.
+SHOWN = {
+    "balanced_accuracy": "balanced accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "mcc": "MCC",
+    "macro_f1": "F1 (macro)",
+    "macro_auroc": "AUROC (one against the rest, macro)",
+}
+
+
+def _held_out_text(held_out: Sequence[str], settings: TrainingSettings, bags: LabelledBags) -> str:
+    if settings.folds:
+        return f"every {bags.split_unit} once, in {settings.folds} folds"
+    return ", ".join(held_out) or "nothing"
+
+
 def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:
     if not metrics.get("n"):
         return ["No compound or well was held out, so nothing is known about unseen ones."]
@@ -81,7 +111,38 @@ def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:
     ]
     if metrics.get("refitted"):
         lines.append("- measured on a model trained without them; the weights kept here were then trained on all wells")
-    for name in ("balanced_accuracy", "auroc"):
-        if metrics.get(name) is not None:
-            lines.append(f"- {name.replace('_', ' ')} {metrics[name]:.3f}")
-    return lines
+    intervals = metrics["intervals"]
+    for name, words in SHOWN.items():
+        found = intervals.get(name)
+        if found is not None and found["value"] is not None:
+            lines.append(f"- {words} {found['value']:.3f}{_interval_text(found)}")
+    return [*lines, *_calibration_lines(metrics)]
+
+
+def _interval_text(found: Mapping[str, Any]) -> str:
+    if found["low"] is None or found["high"] is None:
+        return ""
+    return f" ({found['low']:.2f} to {found['high']:.2f})"
+
+
+def _calibration_lines(metrics: Mapping[str, Any]) -> list[str]:
+    before, after = metrics["calibration"]["before"], metrics["calibration"].get("after")
+    if before["ece"] is None:
+        return []
+    if after is None:
+        return [f"- calibration: ECE {before['ece']:.3f}, Brier score {before['brier']:.3f}; no temperature was fitted"]
+    how = (
+        "each fold judged with the temperature of the others"
+        if metrics["calibration"]["cross_fitted"]
+        else "judged on the bags that it was fitted on, so new ones may be worse"
+    )
+    return [
+        "",
+        f"Temperature {metrics['temperature']:.2f} ({how}):",
+        "",
+        "| | ECE | Brier score |",
+        "|---|---|---|",
+        f"| before | {before['ece']:.3f} | {before['brier']:.3f} |",
+        f"| after | {after['ece']:.3f} | {after['brier']:.3f} |",
+        "",
+    ]

@@ -140,7 +140,11 @@ def check_compounds(wells: Sequence[Well], labels: Sequence[int], classes: Seque
             f"Compounds are spelled in more than one way: {', '.join(twice[:5])}. They would be split as if they were different "
             "compounds; spell them the same in the plate map."
         )
-    if split_unit != "well" or share <= 0 or set(classes) <= CONTROL_ROLES:
+    if share <= 0 or set(classes) <= CONTROL_ROLES:
+        return
+    if split_unit == "plate":
+        _check_plates(wells)
+    if split_unit != "well":
         return
     for label, compounds in per_class.items():
         if len(set(compounds)) == 1 < len(compounds):
@@ -148,6 +152,38 @@ def check_compounds(wells: Sequence[Well], labels: Sequence[int], classes: Seque
                 f"Class {classes[label]} has one compound only, {next(iter(spelled[compounds[0]]))}: held-out wells of it would "
                 "be doses or replicates of what is trained on. Add compounds; --validation 0 trains without validation."
             )
+
+
+def _check_plates(wells: Sequence[Well]) -> None:
+    """Raise `TrainingError` where held-out plates would hold compounds that are trained on."""
+    plates: dict[str, set[str]] = {}
+    for well in wells:
+        if well.condition.get("compound") is not None:
+            plates.setdefault(str(well.condition["compound"]), set()).add(well.plate)
+    shared = sorted(compound for compound, on in plates.items() if len(on) > 1)
+    if shared:
+        shown = ", ".join(shared[:5]) + (f" and {len(shared) - 5} more" if len(shared) > 5 else "")
+        raise TrainingError(
+            f"Compounds are on several plates ({shown}), so held-out plates would hold replicates of what is trained on; "
+            "split by compound."
+        )
+
+
+def check_wells_apart(wells: Sequence[Well], classes: Sequence[str]) -> None:
+    """Raise `TrainingError` where a split by wells was asked for and replicates or doses of a compound would be torn apart."""
+    if set(classes) <= CONTROL_ROLES:
+        return
+    counts: dict[str, int] = {}
+    for well in wells:
+        if well.condition.get("compound") is not None:
+            name = str(well.condition["compound"])
+            counts[name] = counts.get(name, 0) + 1
+    several = sorted(name for name, count in counts.items() if count > 1)
+    if several:
+        raise TrainingError(
+            f"Splitting by well would put doses or replicates of {several[0]}"
+            f"{f' and {len(several) - 1} more compounds' if len(several) > 1 else ''} on both sides; split by compound."
+        )
 
 
 def check_split(groups: Sequence[str], held_out: NDArray[np.bool_], unit: str) -> None:
@@ -179,12 +215,16 @@ def check_split(groups: Sequence[str], held_out: NDArray[np.bool_], unit: str) -
 
 def split_record(bags: LabelledBags, held_out: NDArray[np.bool_], refitted: bool) -> dict[str, Any]:
     """What a model was trained on, for ``metrics.json``: `napari-mid evaluate` keeps it apart from what it never saw."""
+    # wells are named where plates are split: whether a well was trained on is what is asked later
+    by_plate = bags.split_unit == "plate"
+    of_bag = bags.wells if by_plate else [(group,) for group in bags.groups]
     names = {
-        side: sorted({group for group, out in zip(bags.groups, held_out.tolist(), strict=True) if out == side})
+        side: sorted({name for some, out in zip(of_bag, held_out.tolist(), strict=True) if out == side for name in some})
         for side in (False, True)
     }
     trained = sorted({*names[False], *names[True]}) if refitted else names[False]
-    return {"unit": bags.split_unit, "train": trained, "validation": [] if refitted else names[True], "refitted": refitted}
+    unit = "well" if by_plate else bags.split_unit
+    return {"unit": unit, "train": trained, "validation": [] if refitted else names[True], "refitted": refitted}
 
 
 def confounders(

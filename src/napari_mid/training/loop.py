@@ -122,6 +122,7 @@ def train_steps(
     watched: NDArray[np.bool_] | None = None,
     keeper: Keeper | None = None,
     stage: str = "training",
+    last_step: int | None = None,
 ) -> Steps[History]:
     """Train `model` in place on the cells of the bags where `train_bags` is true; leaves it in evaluation mode on `device`.
 
@@ -136,16 +137,18 @@ def train_steps(
         Keeps the state and the log; nothing is kept where None.
     stage
         What the progress calls it.
+    last_step
+        Where to end before all steps are taken, as early stopping did elsewhere; the learning rate falls as if they all were.
 
     Raises
     ------
     TrainingError
         If a class has no bag with cells, or the loss is no longer a number.
     """
-    run = _Run(model, bags, train_bags, settings, device, watched, keeper)
+    run = _Run(model, bags, train_bags, settings, device, watched, keeper, last_step)
     try:
         while not run.state.finished:
-            yield Progress(stage, run.state.step, settings.steps, run.detail())
+            yield Progress(stage, run.state.step, run.last_step, run.detail())
             run.step()
     except GeneratorExit:
         run.keep()
@@ -153,7 +156,7 @@ def train_steps(
     finally:
         run.close()
     run.keep()
-    yield Progress(stage, settings.steps, settings.steps, run.detail())
+    yield Progress(stage, run.state.step, run.last_step, run.detail())
     return run.history()
 
 
@@ -169,11 +172,13 @@ class _Run:
         device: torch.device,
         watched: NDArray[np.bool_] | None,
         keeper: Keeper | None,
+        last_step: int | None,
     ) -> None:
         self.model, self.settings, self.device, self.keeper = model, settings, device, keeper
         self.precision = settled(settings.precision, device)
         self.sampler = Sampler(bags, train_bags, settings)
         self.validation = Validation(bags, watched, settings.seed, self.precision) if watched is not None else None
+        self.last_step = min(last_step or settings.steps, settings.steps)
         self.every = settings.validate_every or max(1, settings.steps // LOOKS)
         model.to(device).to(memory_format=torch.channels_last).train()
         weights = self.sampler.class_weights()
@@ -186,7 +191,7 @@ class _Run:
         kept = keeper.load() if keeper is not None else None
         if kept is not None:
             self._restore(kept)
-        self.batches: Iterator[Batch] = batches(self.sampler, self.state.step, settings.steps)
+        self.batches: Iterator[Batch] = batches(self.sampler, self.state.step, self.last_step)
 
     def detail(self) -> str:
         """Loss, what the last look at the held-out bags found, and the time left, for a person."""
@@ -200,7 +205,7 @@ class _Run:
             if math.isfinite(look.auroc):
                 parts.append(f"AUROC {look.auroc:.3f}")
         if not state.finished:
-            parts.append(f"{state.seconds / state.step * (self.settings.steps - state.step):.0f} s left")
+            parts.append(f"{state.seconds / state.step * (self.last_step - state.step):.0f} s left")
         return ", ".join(parts)
 
     def step(self) -> None:
@@ -212,7 +217,7 @@ class _Run:
         self._learn(batch)
         state.step += 1
         state.slices += batch.sets.shape[0] * batch.sets.shape[1]
-        last = state.step == self.settings.steps
+        last = state.step == self.last_step
         if last or state.step % LOG_EVERY == 0 or state.step == 1:
             self._settle_losses()
         state.training_seconds += time.perf_counter() - start

@@ -14,6 +14,9 @@ REFITS = ("never", "controls", "always")
 PRECISIONS = ("auto", "float32", "bfloat16")
 SET_SIZES = ("fixed", "curriculum", "varying")
 CLASS_WEIGHTS = ("balanced-sets", "loss", "none")
+#: Highest learning rate of a network that starts from weights that timm has (mid.md, section 3).
+PRETRAINED_RATE = 1e-4
+SPLITS = ("auto", "compound", "plate", "well")
 #: How slices are kept: float16 resolves 1/2048 of the range, uint8, as the paper's PNGs, 1/255 in half the space.
 SLICE_TYPES = ("float16", "uint8")
 BAGS = ("compound_dose", "compound", "well")
@@ -61,7 +64,16 @@ class TrainingSettings:
     label_smoothing: float = setting(0.1, "label smoothing of the cross-entropy", low=0.0, high=0.9)
     clip_norm: float = setting(1.0, "largest norm of the gradient", low=0.0)
     gain: float = setting(0.1, "largest random change of a channel's gain, as a share", low=0.0, high=0.9)
-    validation: float = setting(0.2, "share of the compounds (or wells) held out for validation", low=0.0, high=0.9)
+    pretrained: bool = setting(False, "start from the weights that timm has for the backbone, where the machine can reach them")
+    cells_per_well: int = setting(
+        1000, "cells of a well that are used at most, chosen at random; more would be in hardly any set", low=1
+    )
+    split: str = setting(
+        "auto",
+        "what is kept on one side as a whole; auto: compounds where the classes have several, else wells; plate: whole plates",
+        choices=SPLITS,
+    )
+    validation: float = setting(0.2, "share of the compounds (wells, plates) held out for validation", low=0.0, high=0.9)
     validate_every: int = setting(
         0, "steps between two looks at the held-out bags while training; 0: twenty looks, -1: none", low=-1
     )
@@ -71,6 +83,14 @@ class TrainingSettings:
         "best look are kept; 0: all steps are taken and the last weights kept",
         low=0,
     )
+    folds: int = setting(
+        0,
+        "cross-validation: so many models, each judged on compounds that it has not seen; the model that is kept is then trained "
+        "on all of them. 0: one share is held out",
+        low=0,
+        high=50,
+    )
+    calibrate: bool = setting(True, "fit a temperature on held-out bags, so that scores say how often they are right")
     refit: str = setting(
         "controls",
         "train once more on everything after validation; controls: only where wells, not compounds, are split",
