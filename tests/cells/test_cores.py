@@ -1,11 +1,12 @@
 """Tasks are spread over the cores, and come back in order."""
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
 
-from napari_mid.cells.cores import over_cores
+from napari_mid.cells.cores import over_cores, stream_over_cores
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -43,3 +44,26 @@ def test_an_error_is_passed_on_and_the_setting_of_threads_stays(threads: int) ->
 
 def test_nothing_to_do() -> None:
     assert over_cores(lambda number: number, []) == []
+
+
+def test_items_are_taken_a_few_ahead_of_what_is_asked_for(threads: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            taken.append(number)
+            yield number
+
+    results = stream_over_cores(lambda number: number**2, items())
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    assert len(taken) <= 2 + 2 * threads
+    results.close()
+    assert len(taken) <= 2 + 2 * threads
+    assert torch.get_num_threads() == threads
+
+
+def test_no_more_cores_are_used_than_allowed(threads: int) -> None:
+    names: set[str] = set()
+    assert list(stream_over_cores(lambda number: names.add(threading.current_thread().name), range(9), 2)) == [None] * 9
+    assert len(names) <= min(2, threads)
+    assert torch.get_num_threads() == threads

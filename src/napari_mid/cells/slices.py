@@ -79,25 +79,51 @@ def slice_batches(
     batch_slices: int = BATCH_SLICES,
 ) -> Iterator[torch.Tensor]:
     """Cut like `cut_slices`, at most `batch_slices` at a time, in the order of the centroids; the field is normalised once."""
-    import torch
+    field = FieldSlices(image, centroids, size_px, low, high, normalisation)
+    for start in range(0, len(field), batch_slices):
+        yield field.cut(start, start + batch_slices)
 
-    if normalisation not in NORMALISATIONS:
-        raise ValueError(f"normalisation is {normalisation!r}, expected one of {', '.join(NORMALISATIONS)}")
-    _, height, width = image.shape
-    # torch has few operations on uint16, but it converts it; float32 holds every 16-bit value exactly
-    field = image.to(torch.float32)
-    if image.dtype.is_floating_point:  # this also makes a copy, which is changed below
-        field = torch.nan_to_num(field, nan=0.0, posinf=0.0, neginf=0.0)
-    if normalisation == "plate":
-        field = _normalise(field, low, high)
-    padded = _margin(field, size_px)
-    inside = None if normalisation == "plate" else _margin(torch.ones_like(field[:1], dtype=torch.bool), size_px)
-    # a slice wholly outside the field is moved to where the padding is as wide as the slice: it stays empty
-    corners = np.clip(slice_corners(centroids, size_px), -size_px, [height, width]) + size_px
-    for start in range(0, len(corners), batch_slices):
-        part = corners[start : start + batch_slices]
-        slices = _cut(padded, part, size_px)
-        yield slices if inside is None else _stretch(slices, _cut(inside, part, size_px))
+
+class FieldSlices:
+    """A field made ready to cut slices from, and where to cut; the parameters are those of `cut_slices`.
+
+    Slices of several parts of it may be cut at the same time.
+    """
+
+    def __init__(
+        self,
+        image: torch.Tensor,
+        centroids: ArrayLike,
+        size_px: int,
+        low: Sequence[float],
+        high: Sequence[float],
+        normalisation: str = "plate",
+    ) -> None:
+        import torch
+
+        if normalisation not in NORMALISATIONS:
+            raise ValueError(f"normalisation is {normalisation!r}, expected one of {', '.join(NORMALISATIONS)}")
+        _, height, width = image.shape
+        # torch has few operations on uint16, but it converts it; float32 holds every 16-bit value exactly
+        field = image.to(torch.float32)
+        if image.dtype.is_floating_point:  # this also makes a copy, which is changed below
+            field = torch.nan_to_num(field, nan=0.0, posinf=0.0, neginf=0.0)
+        if normalisation == "plate":
+            field = _normalise(field, low, high)
+        self._size_px = size_px
+        self._padded = _margin(field, size_px)
+        self._inside = None if normalisation == "plate" else _margin(torch.ones_like(field[:1], dtype=torch.bool), size_px)
+        # a slice wholly outside the field is moved to where the padding is as wide as the slice: it stays empty
+        self._corners = np.clip(slice_corners(centroids, size_px), -size_px, [height, width]) + size_px
+
+    def __len__(self) -> int:
+        return len(self._corners)
+
+    def cut(self, start: int, stop: int) -> torch.Tensor:
+        """The slices (M, C, S, S) float32 of the centroids from `start` to before `stop`, or to the last one."""
+        corners = self._corners[start:stop]
+        slices = _cut(self._padded, corners, self._size_px)
+        return slices if self._inside is None else _stretch(slices, _cut(self._inside, corners, self._size_px))
 
 
 def _margin(field: torch.Tensor, size_px: int) -> torch.Tensor:
