@@ -78,6 +78,10 @@ def test_an_unfinished_training_is_neither_thrown_away_nor_mixed_with_another(tm
     work.same_cells("bbbb")
     with pytest.raises(TrainingError, match="no longer those"):
         work.same_cells("aaaa")
+    work.finish(keep=True)
+    work.begin({"steps": 1, "seed": 0}, resume=False)
+    work.finish(keep=False)
+    assert not (tmp_path / "w").exists()
 
 
 def test_a_full_disk_keeps_the_checkpoint_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

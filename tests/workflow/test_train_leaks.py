@@ -68,6 +68,29 @@ def test_what_would_leak_or_mix_classes_is_refused_before_an_image_is_read(
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"folds": 4}, "Class no has 3 compounds, too few for 4 folds"),
+        ({"folds": 1}, "two folds or more"),
+        ({"split": "plate", "folds": 2}, "has 1 plate, too few for 2 folds"),
+    ],
+)
+def test_a_split_that_cannot_be_made_is_refused_before_an_image_is_read(
+    disc_plate: Path, tmp_path: Path, changed: dict[str, object], told: str
+) -> None:
+    plate = plate_with(disc_plate, rows("abcdef", ["no"] * 3 + ["yes"] * 3))
+    with pytest.raises(TrainingError, match=told):
+        next(train_model_steps([plate], tmp_path / "m", label="tox", settings=dataclasses.replace(TINY, **changed)))  # type: ignore[arg-type]
+    assert not (tmp_path / "m.training").exists()
+
+
+def test_two_plates_of_one_name_are_refused(disc_plate: Path, tmp_path: Path) -> None:
+    plate = plate_with(disc_plate, rows("abcdef", ["no"] * 3 + ["yes"] * 3))
+    with pytest.raises(TrainingError, match="Two plates are called discs"):
+        next(train_model_steps([plate, plate], tmp_path / "m", label="tox", settings=TINY))
+
+
 def test_plates_with_other_channels_are_refused_at_once(disc_plate: Path, tmp_path: Path) -> None:
     plate = plate_with(disc_plate, rows("abcdef", ["no"] * 3 + ["yes"] * 3))
     other = plate.with_channels(

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on with an unfinished training of the same options; starts one where there is none",
     )
     parser.add_argument(
-        "--keep-work", action="store_true", help="leave MODEL.training (slices, checkpoints, log) there when the model is written"
+        "--keep-work", action="store_true", help="leave MODEL.training (slices, log) there when the model is written"
     )
     parser.add_argument(
         "--slice-cache",

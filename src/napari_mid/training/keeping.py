@@ -84,9 +84,13 @@ class Work:
         """Keeps the state of a stage, such as ``"fold 1"``."""
         return StageKeeper(self, stage)
 
-    def remove(self) -> None:
-        """Delete the folder: the model is there."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def finish(self, keep: bool) -> None:
+        """The model is written: delete the folder, or the checkpoints alone, so that the next training is a new one."""
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for path in self.folder.glob(f"*{STATE}"):
+            path.unlink(missing_ok=True)
 
     def _facts(self) -> dict[str, Any]:
         try:

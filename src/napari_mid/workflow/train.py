@@ -90,7 +90,7 @@ def train_model_steps(
     resume
         Go on with an unfinished training.
     keep_work
-        Leave the work folder there when the model is written.
+        Leave the work folder, with slices and log, there when the model is written.
     slice_cache
         Where slices are kept instead, for several trainings; not deleted.
 
@@ -130,8 +130,7 @@ def train_model_steps(
     warnings = (*cut.warnings, *work.warnings)
     notes = (*chosen.doubts, *cut.confounded, *found.notes)
     trained = _written(out, plates, chosen.classes, run, found, notes, warnings)
-    if not keep_work:
-        work.remove()
+    work.finish(keep_work)
     return trained
 
 

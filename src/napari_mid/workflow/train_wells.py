@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from napari_mid.errors import TrainingError
 from napari_mid.model.config import ModelChannel
 from napari_mid.plates.plate import Plate, Well
-from napari_mid.training.bags import Assignment, assign, classes_of, split_unit_of
+from napari_mid.training.bags import Assignment, LabelledBags, assign, classes_of, split_unit_of
 from napari_mid.training.leaks import check_compounds, check_labels, check_wells_apart
 from napari_mid.training.settings import TrainingSettings
+from napari_mid.training.slices import Slices
+from napari_mid.training.splits import check_sides, folds_of, held_out_bags
 
 
 @dataclass(frozen=True)
@@ -77,19 +81,43 @@ def choose_wells(
     check_compounds(labelled, labels, names, split_unit, share)
     if settings.split == "well" and share > 0:
         check_wells_apart(labelled, names)
+    _check_split_is_possible([assignment for _, _, assignment in chosen], names, split_unit, settings)
     wanted = [plates[0].channel_index(channel) for channel in channels] if channels else range(len(plates[0].channels))
     model_channels = tuple(ModelChannel(plates[0].channels[i].name, plates[0].channels[i].role) for i in wanted)
     for plate in plates:  # says at once what is missing
         plate.role_index("nucleus")
         for channel in model_channels:
             plate.channel_index(channel.name)
+    _check_names(plates)
     return ChosenWells(tuple(chosen), label, names, split_unit, model_channels, tuple(doubts))
+
+
+def _check_split_is_possible(
+    chosen: Sequence[Assignment], names: tuple[str, ...], split_unit: str, settings: TrainingSettings
+) -> None:
+    """Split the wells as their bags will be, so that too few compounds are told before hours of cutting."""
+    outline = LabelledBags(
+        slices=Slices([]),
+        bag_of_cell=np.empty(0, dtype=np.int64),
+        names=tuple(one.bag for one in chosen),
+        groups=tuple(one.group for one in chosen),
+        labels=np.array([one.label for one in chosen], dtype=np.int64),
+        classes=names,
+        split_unit=split_unit,
+    )
+    if settings.folds:
+        folds_of(outline, settings.folds, settings.seed)
+    else:
+        check_sides(outline, ~held_out_bags(outline, settings.validation, settings.seed))
 
 
 def _check_plates(plates: Sequence[Plate], label: str) -> None:
     for plate in plates:
         if plate.plate_map is None:
             raise TrainingError(f"Plate {plate.name} has no plate map, which must say the {label} of each well; see --plate-map.")
+
+
+def _check_names(plates: Sequence[Plate]) -> None:
     names = [plate.name for plate in plates]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
