@@ -1,6 +1,10 @@
 """Cells of a well: encoded once, kept where asked, left out where asked."""
 
+import contextlib
 import json
+import time
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 import tifffile
 import torch
 
+from napari_mid.cells.slices import FieldSlices
 from napari_mid.cli import main
 from napari_mid.inference import encoder as encoding
 from napari_mid.inference.embedding_cache import EmbeddingCache
@@ -17,7 +22,7 @@ from napari_mid.model.folder import load_model, save_model
 from napari_mid.model.network import MidModel
 from napari_mid.plates import open_plate
 from napari_mid.plates.plate import Plate
-from napari_mid.workflow.encode_well import in_batches
+from napari_mid.workflow.encode_well import Clock, in_batches
 from napari_mid.workflow.field_store import FieldStore
 from napari_mid.workflow.score_well import score_well
 
@@ -126,8 +131,37 @@ def test_fields_are_read_once_and_again_where_they_do_not_fit(plate: Plate, monk
 
 
 @pytest.mark.parametrize("sizes", [[], [0], [3], [5, 5], [2, 0, 9, 1, 4], [12]])
-def test_rows_come_in_full_batches(sizes: list[int]) -> None:
-    rows = torch.arange(sum(sizes))
-    found = list(in_batches(iter(torch.split(rows, sizes)), 4))
+def test_slices_come_in_full_batches(sizes: list[int]) -> None:
+    values = iter(range(1, 1 + sum(sizes)))
+    rows = [torch.tensor([[[next(values) for _ in range(size)]]], dtype=torch.float32) for size in sizes]
+    # each cell's slice is its own pixel
+    fields = [FieldSlices(row.reshape(1, 1, -1), [(0, x) for x in range(row.numel())], 1, [0], [100]) for row in rows]
+    found = [cut() for cut in list(in_batches(iter(fields), 4))]
     assert all(len(batch) == 4 for batch in found[:-1])
-    assert torch.equal(torch.cat([torch.empty(0, dtype=rows.dtype), *found]), rows)
+    assert [round(100 * float(value)) for batch in found for value in batch] == list(range(1, 1 + sum(sizes)))
+
+
+def test_few_cells_in_many_fields_do_not_keep_the_fields_in_memory() -> None:
+    alive: list[weakref.ref[FieldSlices]] = []
+
+    def fields() -> Iterator[FieldSlices]:
+        for _ in range(6):
+            field = FieldSlices(torch.ones((1, 3, 3)), [(1, 1)], 1, [0], [1])
+            alive.append(weakref.ref(field))
+            yield field
+
+    cut = next(in_batches(fields(), 6))
+    assert sum(one() is not None for one in alive) <= 1
+    assert cut().shape == (6, 1, 1, 1)
+
+
+def test_seconds_of_a_step_within_another_count_once() -> None:
+    clock = Clock()
+    with clock.time("outer"):
+        time.sleep(0.02)
+        with clock.time("inner"), contextlib.suppress(ValueError), clock.time("innermost"):
+            time.sleep(0.05)
+            raise ValueError
+    assert clock.seconds["innermost"] >= 0.05
+    assert clock.seconds["inner"] < 0.04
+    assert 0.02 <= clock.seconds["outer"] < 0.05

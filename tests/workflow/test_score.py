@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,45 @@ def test_results_of_a_plate_do_not_hold_its_embeddings(disc_plate: Path, small_m
         assert result.n_cells == 9
         assert result.embeddings.shape == (0, small_model.config.width)
         assert result.embeddings.base is None
+
+
+def test_the_next_well_is_being_read_while_the_sets_of_this_one_are(
+    plate: Plate, small_model: MidModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_mid.workflow import field_store, score_well
+
+    happened: list[str] = []
+    load, score_sets = field_store.load_field, score_well.well_result
+    monkeypatch.setattr(field_store, "load_field", lambda field, *rest: happened.append(field.well) or load(field, *rest))
+
+    def noted(fitted: object, well: str, *rest: object) -> object:
+        following = {"A01": "A02", "A02": "A03"}.get(well, well)
+        deadline = time.monotonic() + 20
+        while following not in happened and time.monotonic() < deadline:
+            time.sleep(0.01)
+        happened.append(f"sets of {well}")
+        return score_sets(fitted, well, *rest)
+
+    monkeypatch.setattr(score_well, "well_result", noted)
+    result = finish(score_plate_steps(plate, plate.select_wells("A01-A03"), small_model))
+    assert happened == ["A01", "A02", "sets of A01", "A03", "sets of A02", "sets of A03"]
+    monkeypatch.undo()
+    for scored in result.results:
+        assert scored.score == score_well.score_well(plate[scored.well], small_model).score
+
+
+def test_what_was_read_ahead_is_let_go_when_the_run_is_stopped(
+    plate: Plate, small_model: MidModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_mid.workflow.field_store import FieldStore
+
+    closed: list[list[int]] = []
+    close = FieldStore.close
+    monkeypatch.setattr(FieldStore, "close", lambda store: closed.append(store.numbers) or close(store))
+    steps = score_plate_steps(plate, plate.select_wells("A01-A03"), small_model)
+    for progress in steps:
+        if progress.detail.startswith("A01, 9 cells"):  # the sets are about to be read
+            break
+    assert len(closed) == 1
+    steps.close()
+    assert len(closed) == 2

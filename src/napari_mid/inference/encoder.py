@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -69,24 +70,31 @@ class Encoder:
         self.engine = engine
         self.batch_size = batch_size or (ON_CPU if device.type == "cpu" else ON_GPU)
         self.notes: list[str] = []
+        self._trial = Lock()
         self.precision = "float32" if precision == AUTO and not has_fast_bfloat16(device) else precision
         self._network = self._made()
 
     @property
     def at_once(self) -> int:
-        """Slices that it is best given together: enough for all cores, few enough for the memory."""
-        return self.batch_size * (8 * torch.get_num_threads() if self.device.type == "cpu" else 4)
+        """Slices that it is best given together: enough for whatever computes them, few enough for the memory."""
+        return self.batch_size * (1 if self.one_core else 8 * torch.get_num_threads() if self.device.type == "cpu" else 4)
+
+    @property
+    def one_core(self) -> bool:
+        """Whether it is best called on every core of the CPU with slices of its own."""
+        return self.device.type == "cpu" and self.engine != "openvino"
 
     @torch.inference_mode()
     def __call__(self, slices: Tensor) -> Tensor:
         """Embeddings (M, D) float32 of slices (M, C, S, S) with values from 0 to 1, on the device."""
         if not len(slices):
             return slices.new_empty((0, self.model.config.width), dtype=torch.float32)
-        if self.precision == AUTO:
-            self._settle(slices[:TRIED])
-        if self.engine == "openvino":
+        with self._trial:  # other cores wait for its result
+            if self.precision == AUTO:
+                self._settle(slices[:TRIED])
+        if self.engine == "openvino" or (self.one_core and len(slices) <= self.batch_size):
             return self._run(slices)
-        if self.device.type == "cpu":
+        if self.one_core:
             starts = range(0, len(slices), self.batch_size)
             return torch.cat(over_cores(self._run, [slices[start : start + self.batch_size] for start in starts]))
         return self._in_turn(slices)

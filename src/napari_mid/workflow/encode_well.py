@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from napari_mid.cells.cores import stream_over_cores
 from napari_mid.cells.focus import sharpness
 from napari_mid.cells.from_tables import inside_image
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
-from napari_mid.cells.slices import slice_batches, touches_border
+from napari_mid.cells.slices import FieldSlices, touches_border
 from napari_mid.errors import ImageReadError
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.well_images import WellImages
@@ -59,16 +61,23 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._within: list[float] = []
 
     @contextmanager
     def time(self, step: str, store: FieldStore | None = None) -> Iterator[None]:
-        """Add the time that the block takes to `step`, but that which it waits for `store` to ``"read"``."""
+        """Add the time that the block takes to `step`, but not that of steps within it, nor waiting for `store`, ``"read"``."""
         start, waited = time.perf_counter(), 0.0 if store is None else store.waited
-        yield
-        read = 0.0 if store is None else store.waited - waited
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start - read
-        if store is not None:
-            self.seconds["read"] = self.seconds.get("read", 0.0) + read
+        self._within.append(0.0)
+        try:
+            yield
+        finally:
+            spent, within = time.perf_counter() - start, self._within.pop()
+            if self._within:
+                self._within[-1] += spent
+            read = 0.0 if store is None else store.waited - waited
+            self.seconds[step] = self.seconds.get(step, 0.0) + spent - within - read
+            if store is not None:
+                self.seconds["read"] = self.seconds.get("read", 0.0) + read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +124,28 @@ class Encoding:
         }
 
 
+def fields_of(fitted: PlateFit, well: str, images: WellImages | None = None) -> FieldStore:
+    """The pixels of `well` that `encode_well_steps` needs; `images` where they are in memory already."""
+    return FieldStore(fitted.plate[well], _channels(fitted), images)
+
+
+def _channels(fitted: PlateFit) -> list[int]:
+    """The channels of the model, and after them the one in which nuclei are located if it is none of these."""
+    return [*fitted.channels] if fitted.nucleus in fitted.channels else [*fitted.channels, fitted.nucleus]
+
+
 def encode_well_steps(
-    encoding: Encoding, well: str, images: WellImages | None, nuclei: Mapping[int, Nuclei] | None, clock: Clock
+    encoding: Encoding,
+    well: str,
+    images: WellImages | None,
+    nuclei: Mapping[int, Nuclei] | None,
+    clock: Clock,
+    store: FieldStore | None = None,
 ) -> Steps[WellCells]:
     """Read the fields of `well`, locate nuclei where none are given, cut slices and encode each once.
 
-    Fields are read in threads ahead of what the device works on. Fields that cannot be read are left out with a warning.
+    The fields come from `store`, one of `fields_of`, where they are being read already; it is closed at the end. They are read
+    in threads ahead of what the device works on. Those that cannot be read are left out with a warning.
 
     Raises
     ------
@@ -129,23 +154,22 @@ def encode_well_steps(
     """
     fitted = encoding.fitted
     opened = fitted.plate[well]
-    channels = [*fitted.channels] if fitted.nucleus in fitted.channels else [*fitted.channels, fitted.nucleus]
     warnings: list[str] = []
-    with FieldStore(opened, channels, images) as store:
+    with store or fields_of(fitted, well, images) as reading:
         # a model in training has no hash that its embeddings could be kept under
         cache, key = encoding.cache if encoding.model.hash else None, ""
         if cache is not None:
             yield Progress(f"scoring {well}", 0, 1, "looking for kept embeddings")
-            with clock.time("key", store):
-                key = cache.key(_content(store, nuclei), encoding.facts())
+            with clock.time("key", reading):
+                key = cache.key(_content(reading, nuclei), encoding.facts())
             kept = cache.get(key)
             if kept is not None:
                 return _from_cache(*kept, fitted.plate.name, well)
         if nuclei is None:
-            nuclei = yield from _locate(encoding, well, store, channels.index(fitted.nucleus), warnings, clock)
+            nuclei = yield from _locate(encoding, well, reading, _channels(fitted).index(fitted.nucleus), warnings, clock)
         else:
-            nuclei = given_once(opened, nuclei, lambda number: store.pixels(number).shape, warnings)
-        cells = yield from _encode(encoding, well, store, nuclei, warnings, clock)
+            nuclei = given_once(opened, nuclei, lambda number: reading.pixels(number).shape, warnings)
+        cells = yield from _encode(encoding, well, reading, nuclei, warnings, clock)
     if cache is not None:
         cells = dataclasses.replace(cells, embeddings=cache.rounded(cells.embeddings))
         cache.put(key, {**_columns(cells.table), EMBEDDINGS: cells.embeddings}, {"warnings": cells.warnings})
@@ -182,26 +206,31 @@ def _encode(
     fitted, config = encoding.fitted, encoding.model.config
     encoder = encoder_for(encoding.model, encoding.device, encoding.settings)
     told = len(encoder.notes)
-    cutter = _Cutter(encoding, well, store, nuclei, encoder.at_once)
-    embeddings, sharp = [torch.empty((0, config.width))], [torch.empty(0)]
+    cutter = _Cutter(encoding, well, store, nuclei, clock)
     # a model that does not see the nuclear stain sees cells, which are blurred as well
     stain = fitted.channels.index(fitted.nucleus) if fitted.nucleus in fitted.channels else 0
+
+    def read(cut: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        slices = cut()
+        return encoder(slices), sharpness(slices[:, stain])
+
     n_cells = sum(len(nuclei[number]) for number in cutter.numbers)
-    batches = in_batches(cutter.slices(), encoder.at_once)
-    while True:
-        with clock.time("cut", store), torch.inference_mode():
-            slices = next(batches, None)
-        if slices is None:
-            break
-        with clock.time("encode"):
-            # they stay on the device, so that it need not be waited for
-            embeddings.append(encoder(slices))
-            sharp.append(sharpness(slices[:, stain]))
-        done = sum(map(len, embeddings))
-        yield Progress(f"scoring {well}", n_cells + done, 2 * n_cells, f"{done} of {n_cells} cells read")
+    batches = in_batches(cutter.fields(), encoder.at_once)
+    # parts stay on the device, so that it need not be waited for
+    parts = [(torch.empty((0, config.width)), torch.empty(0))]
+    done = 0
+    with closing(stream_over_cores(read, batches, most=None if encoder.one_core else 1)) as reading:
+        while True:
+            with clock.time("encode"), torch.inference_mode():
+                part = next(reading, None)
+            if part is None:
+                break
+            parts.append(part)
+            done += len(part[0])
+            yield Progress(f"scoring {well}", n_cells + done, 2 * n_cells, f"{done} of {n_cells} cells read")
     with clock.time("encode"):
         together, sharpnesses = (
-            torch.cat([part.to(encoding.device) for part in parts]).cpu().numpy() for parts in (embeddings, sharp)
+            torch.cat([part.to(encoding.device) for part in some]).cpu().numpy() for some in zip(*parts, strict=True)
         )
     warnings += cutter.warnings
     if cutter.numbers and not cutter.readable:
@@ -213,49 +242,64 @@ def _encode(
 
 
 class _Cutter:
-    """Cuts the slices of a well, field by field, and notes what it meets on the way."""
+    """Makes the fields of a well ready to cut slices from, one after the other, and notes what it meets on the way."""
 
-    def __init__(self, encoding: Encoding, well: str, store: FieldStore, nuclei: Mapping[int, Nuclei], at_once: int) -> None:
-        self.encoding, self.well, self.store, self.nuclei, self.at_once = encoding, well, store, nuclei, at_once
+    def __init__(self, encoding: Encoding, well: str, store: FieldStore, nuclei: Mapping[int, Nuclei], clock: Clock) -> None:
+        self.encoding, self.well, self.store, self.nuclei, self.clock = encoding, well, store, nuclei, clock
         self.numbers = [number for number in store.numbers if number in nuclei]
         self.tables: list[pd.DataFrame] = []
         self.warnings: list[str] = []
         self.readable = self.bits = 0
 
-    def slices(self) -> Iterator[torch.Tensor]:
-        """The slices (M, C, S, S), no more than `at_once` together, in the order of the rows of `tables`."""
+    def fields(self) -> Iterator[FieldSlices]:
+        """The fields that can be read; their slices are in the order of the rows of `tables`."""
+        for number in self.numbers:
+            with self.clock.time("cut", self.store):
+                try:
+                    field = self._field(number)
+                except ImageReadError as error:
+                    self.warnings.append(str(error))
+                    continue
+            yield field
+
+    def _field(self, number: int) -> FieldSlices:
         fitted, config = self.encoding.fitted, self.encoding.model.config
         low, high = zip(*(self.encoding.intensity.limits(channel) for channel in fitted.channels), strict=True)
-        for number in self.numbers:
-            try:
-                planes = self.store.pixels(number)[: len(fitted.channels)]
-            except ImageReadError as error:
-                self.warnings.append(str(error))
-                continue
-            self.readable, self.bits = self.readable + 1, max(self.bits, bits_of(planes))
-            found, outside = inside_image(self.nuclei[number], planes.shape)
-            if outside:
-                key = fitted.plate[self.well].fields[number].key
-                self.warnings.append(f"{outside} of the nuclei given for {key} lie outside its image and are left out")
-            self.tables.append(cell_rows(fitted.plate.name, found, round(config.slice_px / fitted.scale), planes.shape))
-            on_device = torch.from_numpy(planes).to(self.encoding.device, non_blocking=True)
-            on_device, centroids = resampled(on_device, found.centroids, fitted.scale)
-            yield from slice_batches(on_device, centroids, config.slice_px, low, high, config.normalisation, self.at_once)
+        planes = self.store.pixels(number)[: len(fitted.channels)]
+        self.readable, self.bits = self.readable + 1, max(self.bits, bits_of(planes))
+        found, outside = inside_image(self.nuclei[number], planes.shape)
+        if outside:
+            key = fitted.plate[self.well].fields[number].key
+            self.warnings.append(f"{outside} of the nuclei given for {key} lie outside its image and are left out")
+        self.tables.append(cell_rows(fitted.plate.name, found, round(config.slice_px / fitted.scale), planes.shape))
+        on_device = torch.from_numpy(planes).to(self.encoding.device, non_blocking=True)
+        on_device, centroids = resampled(on_device, found.centroids, fitted.scale)
+        return FieldSlices(on_device, centroids, config.slice_px, low, high, config.normalisation)
 
 
-def in_batches(parts: Iterator[torch.Tensor], size: int) -> Iterator[torch.Tensor]:
-    """The rows of `parts` in batches of `size`; only the last one may have fewer, so that no core waits at the end of a field."""
+def in_batches(fields: Iterable[FieldSlices], size: int) -> Iterator[Callable[[], torch.Tensor]]:
+    """The slices of `fields` in batches of `size`; only the last one may have fewer, so that no core waits at the end of a field.
+
+    What lies in one field is cut when the batch is called, by whoever calls it; the ends of fields are cut before, so that few
+    cells in many fields do not keep all of these in memory.
+    """
     waiting: list[torch.Tensor] = []
     n = 0
-    for part in parts:
-        waiting.append(part)
-        n += len(part)
-        while n >= size:
-            joined = torch.cat(waiting) if len(waiting) > 1 else waiting[0]
-            yield joined[:size]
-            waiting, n = [joined[size:]], n - size
+    for field in fields:
+        start = 0
+        while start < len(field):
+            if not n and len(field) - start >= size:
+                yield partial(field.cut, start, start + size)
+                start += size
+                continue
+            part = field.cut(start, start + size - n)
+            waiting.append(part)
+            start, n = start + len(part), n + len(part)
+            if n == size:
+                yield partial(torch.cat, waiting)
+                waiting, n = [], 0
     if n:
-        yield torch.cat(waiting)
+        yield partial(torch.cat, waiting)
 
 
 def cell_rows(plate: str, nuclei: Nuclei, size_px: int, shape: tuple[int, ...]) -> pd.DataFrame:

@@ -53,7 +53,19 @@ class FieldStore:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Read no further, and let go of what was read."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._coming.clear()
+        self._kept.clear()
+        self._bytes = 0
+
+    def begin(self) -> None:
+        """Read the first fields before anyone asks for one."""
+        if self.numbers and self._images is None:
+            self._ahead(self.numbers[0])
 
     def pixels(self, number: int) -> NDArray[Any]:
         """The channels (C, Y, X) of the field `number`.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import itertools
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pandas as pd
 
@@ -26,7 +29,9 @@ from napari_mid.inference.trust_settings import TrustSettings
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps
-from napari_mid.workflow.contract import fit
+from napari_mid.workflow.contract import PlateFit, fit
+from napari_mid.workflow.encode_well import fields_of
+from napari_mid.workflow.field_store import FieldStore
 from napari_mid.workflow.relevance import Explainer, curves_table, percentiles_among_controls, trust_columns
 from napari_mid.workflow.score_well import model_detection, score_well_steps
 
@@ -83,44 +88,48 @@ def score_plate_steps(
         If the plate does not fit the model, or there is nothing that a measure compares with.
     """
     settings = settings or ScoringSettings()
-    fit(plate, model, rescale=settings.rescale)  # says what does not fit before any pixel is read
+    fitted = fit(plate, model, rescale=settings.rescale)  # says what does not fit before any pixel is read
     explainer = Explainer(wells, model, settings, trust or TrustSettings())
     start = time.perf_counter()
     intensity = yield from estimate_intensity_range(plate)
     seconds = {"intensity": time.perf_counter() - start}
     results: list[WellResult] = []
     failed: dict[str, str] = {}
-    for done, well in enumerate(explainer.in_order(wells)):
-        yield Progress("scoring wells", done, len(wells), well.name)
-        steps = score_well_steps(
-            plate,
-            well.name,
-            model,
-            intensity=intensity,
-            nuclei=None if nuclei is None else nuclei.get(well.name, {}),
-            settings=settings,
-            detection=detection,
-            device=device,
-            cache=cache,
-        )
-        try:
-            while True:
-                progress = next(steps)
-                yield Progress("scoring wells", done, len(wells), f"{well.name}, {progress.detail}")
-        except StopIteration as stop:
-            result: WellResult | None = stop.value
-        except MidError as error:
-            result, failed[well.name] = None, str(error)
-        if result is not None and nuclei is not None and not nuclei.get(well.name):
-            told = f"{_source(nuclei).get('table', 'the table')} has no nuclei in {well.name}"
-            result = dataclasses.replace(result, warnings=(told, *result.warnings))
-        begun = time.perf_counter()
-        for explained in (yield from explainer.add_steps(well.name, result)):
-            # the embeddings of a whole screen would not fit into memory, the tables do not need them; a slice would keep them
-            results.append(dataclasses.replace(explained, embeddings=explained.embeddings[:0].copy()))
-        seconds["explain"] = seconds.get("explain", 0.0) + time.perf_counter() - begun
-        for step, spent in (result.seconds if result is not None else {}).items():
-            seconds[step] = seconds.get(step, 0.0) + spent
+    ordered = explainer.in_order(wells)
+    with _ReadAhead(fitted, [well.name for well in ordered]) as ahead:
+        for done, well in enumerate(ordered):
+            yield Progress("scoring wells", done, len(wells), well.name)
+            steps = score_well_steps(
+                plate,
+                well.name,
+                model,
+                intensity=intensity,
+                nuclei=None if nuclei is None else nuclei.get(well.name, {}),
+                settings=settings,
+                detection=detection,
+                device=device,
+                cache=cache,
+                store=ahead.take(well.name),
+                images_read=partial(ahead.begin_after, well.name),
+            )
+            try:
+                while True:
+                    progress = next(steps)
+                    yield Progress("scoring wells", done, len(wells), f"{well.name}, {progress.detail}")
+            except StopIteration as stop:
+                result: WellResult | None = stop.value
+            except MidError as error:
+                result, failed[well.name] = None, str(error)
+            if result is not None and nuclei is not None and not nuclei.get(well.name):
+                told = f"{_source(nuclei).get('table', 'the table')} has no nuclei in {well.name}"
+                result = dataclasses.replace(result, warnings=(told, *result.warnings))
+            begun = time.perf_counter()
+            for explained in (yield from explainer.add_steps(well.name, result)):
+                # the embeddings of a whole screen would not fit into memory, the tables do not need them; a slice would keep them
+                results.append(dataclasses.replace(explained, embeddings=explained.embeddings[:0].copy()))
+            seconds["explain"] = seconds.get("explain", 0.0) + time.perf_counter() - begun
+            for step, spent in (result.seconds if result is not None else {}).items():
+                seconds[step] = seconds.get(step, 0.0) + spent
     places = {well.name: place for place, well in enumerate(wells)}
     results.sort(key=lambda scored: places[scored.well])
     yield Progress("scoring wells", len(wells), len(wells))
@@ -132,6 +141,33 @@ def score_plate_steps(
     if nuclei is not None:
         run["settings"]["detection"] = _source(nuclei)
     return PlateResult(plate, tuple(results), failed, run, explainer.wanted)
+
+
+class _ReadAhead:
+    """Reads the first fields of a well while the sets of the one before are read, so that the disk does not wait for these."""
+
+    def __init__(self, fitted: PlateFit, wells: list[str]) -> None:
+        self._fitted = fitted
+        self._following = dict(itertools.pairwise(wells))
+        self._coming: dict[str, FieldStore] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for store in self._coming.values():
+            store.close()
+
+    def begin_after(self, well: str) -> None:
+        """The images of `well` are let go: read those of the one that follows."""
+        if well in self._following:
+            following = self._following[well]
+            store = self._coming[following] = fields_of(self._fitted, following)
+            store.begin()
+
+    def take(self, well: str) -> FieldStore | None:
+        """What is being read of `well`; whoever takes it closes it. None where nothing is."""
+        return self._coming.pop(well, None)
 
 
 def _source(nuclei: Mapping[str, Mapping[int, Nuclei]]) -> dict[str, Any]:
@@ -166,8 +202,16 @@ def wells_table(plate_result: PlateResult) -> pd.DataFrame:
         if result is not None:
             row |= {"n_excluded": int(result.excluded.sum()), "percentile_controls": percentiles[name]}
             row |= trust_columns(result, plate_result.trust)
+            row |= probability_columns(result)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def probability_columns(result: WellResult) -> dict[str, float]:
+    """The probability of every class where a model has more than two; of two, the score says it."""
+    if len(result.classes) < 3:
+        return {}
+    return {f"probability_{name}": float(value) for name, value in zip(result.classes, result.probabilities, strict=True)}
 
 
 def cells_table(plate_result: PlateResult) -> pd.DataFrame:

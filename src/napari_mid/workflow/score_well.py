@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from napari_mid.cells.device import AUTO, device_label, pick_device
 from napari_mid.cells.edits import edits_of, source_of
@@ -20,6 +20,7 @@ from napari_mid.plates.plate import Plate, Well
 from napari_mid.progress import Progress, Steps, finish
 from napari_mid.workflow.contract import fit
 from napari_mid.workflow.encode_well import Clock, Encoding, encode_well_steps
+from napari_mid.workflow.field_store import FieldStore
 from napari_mid.workflow.well_result import well_result
 
 
@@ -87,8 +88,14 @@ def score_well_steps(
     detection: DetectionSettings | None = None,
     device: str = AUTO,
     cache: EmbeddingCache | None = None,
+    store: FieldStore | None = None,
+    images_read: Callable[[], object] | None = None,
 ) -> Steps[WellResult]:
-    """Like `score_well`, as a generator of progress; `images` are the well's pixels where they are in memory already."""
+    """Like `score_well`, as a generator of progress.
+
+    `images` are the well's pixels where they are in memory already, `store` its fields where they are being read already, see
+    `encode_well.fields_of`. `images_read` is called when the images are not needed any more and the sets are about to be read.
+    """
     settings = settings or ScoringSettings()
     detection = detection or model_detection(model)
     fitted = fit(plate, model, rescale=settings.rescale)
@@ -98,7 +105,9 @@ def score_well_steps(
     model.to(place).eval()
     clock = Clock()
     encoding = Encoding(fitted, model, intensity, detection, settings, place, cache)
-    cells = yield from encode_well_steps(encoding, well, images, nuclei, clock)
+    cells = yield from encode_well_steps(encoding, well, images, nuclei, clock, store)
+    if images_read is not None:
+        images_read()
     yield Progress(f"scoring {well}", 1, 1, f"{len(cells.embeddings)} cells")
     with clock.time("score"):
         result = well_result(fitted, well, model, cells.table, cells.embeddings, settings, cells.warnings)
@@ -116,6 +125,7 @@ def score_well_steps(
             "intensity_high": [intensity.high[channel] for channel in fitted.channels],
             "channels": [plate.channels[channel].name for channel in fitted.channels],
             "slice_px": model.config.slice_px,
+            "scale": fitted.scale,
             "reading": plate.reading.facts(),
             "normalisation": model.config.normalisation,
             "precision": cells.precision or "as kept",
