@@ -12,7 +12,7 @@ from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.layout import WellLayout
 from napari_mid.images.well_images import WellImages
 from napari_mid.viewer.cells import cell_positions, nearest
-from napari_mid.viewer.thumbnails import cell_slices
+from napari_mid.viewer.thumbnails import cell_slices, contours
 
 LAYOUT = WellLayout({1: (0, 0), 4: (0, 70)}, {1: (60, 60), 4: (60, 60)}, from_stage=False)
 
@@ -61,3 +61,31 @@ def test_a_slice_cut_from_a_window_equals_one_cut_from_the_whole_field(normalisa
     for row, (site, y, x) in enumerate(places):
         whole = cut_slices(torch.from_numpy(fields[site][[2, 0]]), [(y, x)], 24, (30.0, 10.0), (600.0, 800.0), normalisation)
         np.testing.assert_array_equal(found[row], whole[0].numpy())
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.6])
+def test_slices_of_a_resampled_field_are_those_that_the_model_saw(scale: float) -> None:
+    import torch
+
+    from napari_mid.cells.slices import cut_slices
+    from napari_mid.workflow.resampling import resampled
+
+    y, x = np.mgrid[:60, :60]
+    field = (400 + 300 * np.sin(y / 4) * np.cos(x / 5)).astype(np.uint16)[None]
+    images = WellImages("plate", "A01", {1: field, 4: field}, LAYOUT)
+    places = [(1, 30.0, 31.0), (1, 2.0, 3.0), (4, 57.0, 20.0)]
+    found = cell_slices(images, cells_at(*places), 16, (0,), IntensityRange((0.0,), (800.0,)), scale=scale)
+    whole, moved = resampled(torch.from_numpy(field), np.array([place[1:] for place in places]), scale)
+    expected = cut_slices(whole, moved, 16, (0.0,), (800.0,)).numpy()
+    plain = cell_slices(images, cells_at(*places), 16, (0,), IntensityRange((0.0,), (800.0,)))
+    # a window is resampled on a grid of its own, part of a pixel away from that of the field
+    assert np.abs(found - expected).mean() < 0.03
+    assert np.abs(plain - expected).mean() > 0.08
+
+
+def test_outlines_lie_on_their_resampled_slices() -> None:
+    outline = np.array([[[28.0, 30.0], [30.0, 34.0], [34.0, 31.0]]], dtype=np.float32)
+    nuclei = Nuclei("A01", 1, np.array([[30.0, 31.0]]), np.full(1, 20.0), np.ones(1), "test", outlines=outline)
+    plain, doubled = (contours(cells_at((1, 30.0, 31.0)), {1: nuclei}, 16, scale)[0] for scale in (1.0, 2.0))
+    np.testing.assert_allclose(np.ptp(doubled, axis=0), 2 * np.ptp(plain, axis=0))
+    np.testing.assert_allclose(doubled[0] - 8, 2 * (plain[0] - 8), atol=1.01)

@@ -13,6 +13,7 @@ from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 from napari_mid.plates import open_plate
 from napari_mid.plates.plate import Plate
+from napari_mid.progress import finish
 from napari_mid.workflow.contract import fit
 from napari_mid.workflow.resampling import resampled
 from napari_mid.workflow.score_well import score_well
@@ -83,3 +84,32 @@ def test_fewer_bits_than_in_training_are_said(plate: Plate, small_model: MidMode
     deep = MidModel(dataclasses.replace(small_model.config, bit_depth=32)).eval()
     assert any("16 bits a pixel" in warning for warning in score_well(plate["A1"], deep).warnings)
     assert not any("bits a pixel" in warning for warning in score_well(plate["A1"], small_model).warnings)
+
+
+def test_the_gallery_of_a_report_shows_what_the_model_saw(
+    plate: Plate, small_model: MidModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_mid.reports.settings import ReportSettings
+    from napari_mid.workflow import encode_well, report
+
+    plate = dataclasses.replace(plate, pixel_size_um=0.5)
+    model = with_pixel_size(small_model, 1.0)
+    seen: list[torch.Tensor] = []
+    cut = encode_well.FieldSlices.cut
+    monkeypatch.setattr(encode_well.FieldSlices, "cut", lambda *args: seen.append(cut(*args)) or seen[-1])
+    shown: dict[str, object] = {}
+    draw = report.gallery_figure
+    monkeypatch.setattr(
+        report,
+        "gallery_figure",
+        lambda columns, *args, **rest: shown.update(rest, columns=columns) or draw(columns, *args, **rest),
+    )
+    steps = report.report_steps(
+        plate, [plate["A1"]], model, tmp_path, settings=ReportSettings(gallery_rows=2, pdf=False), scoring=RESCALE
+    )
+    finish(steps)
+    read = torch.cat(seen).numpy()
+    for column in shown["columns"]:
+        for one in column.slices:
+            assert np.abs(read - one).max(axis=(1, 2, 3)).min() < 1e-6
+    assert shown["pixel_size_um"] == pytest.approx(1.0)

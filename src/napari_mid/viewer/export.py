@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from napari_mid.cells.kept import well_key
 from napari_mid.errors import WellError
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import AnnotatedView, annotated_figure, dot_diameter
-from napari_mid.reports.caption import Caption, caption_of, reading_text
+from napari_mid.reports.caption import HASH_LENGTH, Caption, caption_of, reading_text, words
 from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits, rgb_to_hex
 from napari_mid.reports.composite import composite
 from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most_and_least
 from napari_mid.reports.page import save_figure
+from napari_mid.reports.plate_map import plate_map_figure
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, ranks_shown
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.viewer.region import region_in_view
-from napari_mid.viewer.thumbnails import cell_slices, contours
+from napari_mid.viewer.thumbnails import cell_slices, contours, scale_of
+
+if TYPE_CHECKING:
+    from napari_mid.workflow.score_plate import PlateResult
 
 #: Width of exported pictures in pixels, unless the user chooses another.
 WIDTH_PX = 2000
@@ -41,6 +49,17 @@ def export_screenshot(presenter: Presenter, path: Path, *, width_px: int = WIDTH
 
 def canvas_view(presenter: Presenter, *, whole_well: bool = False) -> AnnotatedView:
     """What the canvas shows, for `annotated_figure`."""
+    return captured_view(presenter, whole_well=whole_well)()
+
+
+def captured_view(presenter: Presenter, *, whole_well: bool = False) -> Callable[[], AnnotatedView]:
+    """What the canvas shows now; the function that is given draws it, in any thread.
+
+    Raises
+    ------
+    WellError
+        If no well is open, or no channel is visible.
+    """
     session = presenter.session
     plate, images = session.plate, session.images
     shown = [layer for layer in presenter.image_layers if layer.visible]
@@ -53,11 +72,10 @@ def canvas_view(presenter: Presenter, *, whole_well: bool = False) -> AnnotatedV
     top, bottom, left, right = region
     part = region != (0, height, 0, width)
     colours = [rgb_to_hex(layer.colormap.colors[-1]) for layer in shown]
-    rgb = composite(
-        [np.asarray(layer.data)[top:bottom, left:right] for layer in shown],
-        colours,
-        [tuple(layer.contrast_limits) for layer in shown],
-    )
+    planes = [np.asarray(layer.data)[top:bottom, left:right] for layer in shown]
+    contrast = [tuple(layer.contrast_limits) for layer in shown]
+    channels = tuple((layer.name, colour) for layer, colour in zip(shown, colours, strict=True))
+    relevance_colours = RELEVANCE_COLORMAPS[presenter.relevance_colours]
     result, points = session.result, presenter.points_layer
     positions, relevance = np.empty((0, 2)), np.empty(0)
     limits, dot = None, dot_diameter(np.empty(0), plate.pixel_size_um)
@@ -68,16 +86,17 @@ def canvas_view(presenter: Presenter, *, whole_well: bool = False) -> AnnotatedV
         dot = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
         inside = np.isfinite(positions).all(axis=1) & ~result.excluded
         positions, relevance = positions[inside] - (top, left), relevance[inside]
-    return AnnotatedView(
-        rgb=rgb,
-        caption=session_caption(session, plate, result, "part of the well" if part else ""),
+    caption = session_caption(session, plate, result, "part of the well" if part else "")
+    return lambda: AnnotatedView(
+        rgb=composite(planes, colours, contrast),
+        caption=caption,
         points=positions,
         relevance=relevance,
         limits=limits,
         dot_px=dot,
         pixel_size_um=plate.pixel_size_um,
-        channels=tuple((layer.name, colour) for layer, colour in zip(shown, colours, strict=True)),
-        colours=RELEVANCE_COLORMAPS[presenter.relevance_colours],
+        channels=channels,
+        colours=relevance_colours,
     )
 
 
@@ -113,34 +132,77 @@ def export_gallery(session: Session, path: Path, *, width_px: int = WIDTH_PX, ro
     WellError
         If the open well is not scored.
     """
+    return save_figure(captured_gallery(session, rows=rows)(width_px), Path(path))
+
+
+def captured_gallery(session: Session, *, rows: int = ROWS, stained: bool = True) -> Callable[[int], Figure]:
+    """The galleries of the open well as they are now; the function that is given draws them so many pixels wide, in any thread.
+
+    Raises
+    ------
+    WellError
+        If the open well is not scored.
+    """
     plate, images, result, model = session.plate, session.images, session.result, session.model
     contract, intensity = session.contract, session.intensity
     if plate is None or images is None or result is None or model is None or contract is None or intensity is None:
         raise WellError("The open well is not scored, so there is no gallery; press Run first.")
     from napari_mid.plates.roles import channel_colours
 
-    colours = channel_colours(plate.channels)
-    config, cells = model.config, result.cells
-    columns = []
-    for title, chosen in zip(("RELEVANT", "IRRELEVANT"), most_and_least(ranks_shown(result), rows), strict=True):
-        picked = cells.iloc[chosen]
-        slices = cell_slices(images, picked, config.slice_px, contract.channels, intensity, config.normalisation)
-        ranks, relevance = picked["rank"].to_numpy(dtype=np.int64), picked["relevance"].to_numpy(dtype=np.float64)
-        outlines = contours(picked, session.outlined, config.slice_px) if "galleries" in session.outlines_on else None
-        columns.append(GalleryColumn(title, slices, ranks, relevance, outlines))
-    figure = gallery_figure(
-        columns,
-        [(plate.channels[channel].name, colours[channel]) for channel in contract.channels],
-        session_caption(session, plate, result),
-        pixel_size_um=plate.pixel_size_um,
-        limits=relevance_limits(cells["relevance"].to_numpy(dtype=float)),
-        width_px=width_px,
-    )
-    return save_figure(figure, Path(path))
+    colours, caption = channel_colours(plate.channels), session_caption(session, plate, result)
+    config, cells, scale = model.config, result.cells, scale_of(result)
+    outlined = session.outlined if "galleries" in session.outlines_on else None
+    drawn, channels = "galleries" in session.outlines_on, contract.channels
+    lists = list(zip(("RELEVANT", "IRRELEVANT"), most_and_least(ranks_shown(result), rows), strict=True))
+    limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
+
+    def draw(width_px: int) -> Figure:
+        columns = []
+        for title, chosen in lists:
+            picked = cells.iloc[chosen]
+            slices = cell_slices(images, picked, config.slice_px, channels, intensity, config.normalisation, scale)
+            ranks, relevance = picked["rank"].to_numpy(dtype=np.int64), picked["relevance"].to_numpy(dtype=np.float64)
+            outlines = contours(picked, outlined, config.slice_px, scale) if drawn else None
+            columns.append(GalleryColumn(title, slices, ranks, relevance, outlines))
+        return gallery_figure(
+            columns,
+            [(plate.channels[channel].name, colours[channel]) for channel in channels],
+            caption,
+            pixel_size_um=plate.pixel_size_um / scale if plate.pixel_size_um else None,
+            limits=limits,
+            width_px=width_px,
+            stained=stained,
+        )
+
+    return draw
 
 
-def export_tables(session: Session, folder: Path) -> Path:
-    """Write ``wells.csv``, ``cells.parquet`` and ``run.json`` of every scored well into `folder`, as ``napari-mid score`` does.
+def captured_plate_map(session: Session) -> Callable[[int], Figure]:
+    """The plate with the scores of now; the function that is given draws it so many pixels wide, in any thread.
+
+    Raises
+    ------
+    WellError
+        If no well is scored.
+    """
+    plate, model, results = session.plate, session.model, dict(session.results)
+    if plate is None or model is None or not results:
+        raise WellError("No well is scored, so there is no map of scores; press Run or Score all wells first.")
+    scores = {name: result.score for name, result in results.items()}
+    config = model.config
+    title = f"{words(config.task)}: score for {words(config.classes[-1])}, model {config.name} ({model.hash[:HASH_LENGTH]})"
+    cautions = session_caption(session, plate, next(iter(results.values()))).cautions()
+    return lambda width_px: plate_map_figure(plate, scores, title=title, cautions=cautions, width_px=width_px)
+
+
+def with_classes(session: Session, result: WellResult) -> WellResult:
+    """`result` with a column ``class`` of its cells: what the user sorted them into, ``""`` where nothing."""
+    classes = session.marks.names_of(well_key(session.plate, result.well), result.cells)
+    return dataclasses.replace(result, cells=result.cells.assign(**{"class": classes}))
+
+
+def session_results(session: Session) -> PlateResult:
+    """Every scored well and the run record, as ``napari-mid score`` makes them; cells have a column ``class``.
 
     Raises
     ------
@@ -151,7 +213,7 @@ def export_tables(session: Session, folder: Path) -> Path:
     if plate is None or model is None or contract is None or contract.plate is None or not session.results:
         raise WellError("No well is scored, so there are no tables; press Run or Score all wells first.")
     from napari_mid.inference.settings import ScoringSettings
-    from napari_mid.workflow.score_plate import PlateResult, run_record, write_results
+    from napari_mid.workflow.score_plate import PlateResult, run_record
     from napari_mid.workflow.score_well import model_detection
 
     seconds: dict[str, float] = {}
@@ -162,6 +224,19 @@ def export_tables(session: Session, folder: Path) -> Path:
     run = run_record(contract.plate, model, ScoringSettings(), detection, session.device, seconds)
     if session.intensity is not None:
         run["intensity_range"] = session.intensity.by_name(plate)
-    ordered = [session.results[name] for name in plate.wells if name in session.results]
-    write_results(PlateResult(contract.plate, tuple(ordered), {}, run), Path(folder))
+    ordered = [with_classes(session, session.results[name]) for name in plate.wells if name in session.results]
+    return PlateResult(contract.plate, tuple(ordered), {}, run)
+
+
+def export_tables(session: Session, folder: Path) -> Path:
+    """Write ``wells.csv``, ``cells.parquet`` and ``run.json`` of every scored well into `folder`, as ``napari-mid score`` does.
+
+    Raises
+    ------
+    WellError
+        If no well is scored.
+    """
+    from napari_mid.workflow.score_plate import write_results
+
+    write_results(session_results(session), Path(folder))
     return Path(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.outlined import slice_outlines
 from napari_mid.images.intensity import IntensityRange
 from napari_mid.images.well_images import WellImages
+from napari_mid.inference.result import WellResult
 from napari_mid.viewer.cells import cell_outlines
 
 
@@ -22,6 +24,7 @@ def cell_slices(
     channels: Sequence[int],
     intensity: IntensityRange,
     normalisation: str = "plate",
+    scale: float = 1.0,
 ) -> NDArray[np.float32]:
     """Cut slices around some cells.
 
@@ -39,6 +42,8 @@ def cell_slices(
         The plate's range.
     normalisation
         As in `cells.slices.cut_slices`.
+    scale
+        Pixels of the slices per pixel of the fields, see `scale_of`.
 
     Returns
     -------
@@ -48,6 +53,7 @@ def cell_slices(
     import torch
 
     from napari_mid.cells.slices import cut_slices
+    from napari_mid.workflow.resampling import resampled
 
     low, high = zip(*(intensity.limits(channel) for channel in channels), strict=True)
     found = np.zeros((len(cells), len(channels), size_px, size_px), dtype=np.float32)
@@ -57,14 +63,21 @@ def cell_slices(
         if field is None:
             continue
         # a window of the field suffices and is much faster than the whole; at the field's edges it ends where the field does
-        top, left = max(0, round(y) - size_px), max(0, round(x) - size_px)
-        window = np.ascontiguousarray(field[list(channels), top : top + 2 * size_px + 1, left : left + 2 * size_px + 1])
-        slices = cut_slices(torch.from_numpy(window), [(y - top, x - left)], size_px, low, high, normalisation)
-        found[row] = slices[0].numpy()
+        reach = math.ceil(size_px / scale)
+        top, left = max(0, round(y) - reach), max(0, round(x) - reach)
+        window = np.ascontiguousarray(field[list(channels), top : top + 2 * reach + 1, left : left + 2 * reach + 1])
+        pixels, places = resampled(torch.from_numpy(window), np.array([(y - top, x - left)]), scale)
+        found[row] = cut_slices(pixels, places, size_px, low, high, normalisation)[0].numpy()
     return found
 
 
-def contours(cells: pd.DataFrame, outlined: Mapping[int, Nuclei] | None, size_px: int) -> NDArray[np.float32]:
+def scale_of(result: WellResult) -> float:
+    """Pixels of the slices that `result` was scored from per pixel of the well's fields: 1 but where these were resampled."""
+    return float(result.settings.get("scale", 1.0))
+
+
+def contours(cells: pd.DataFrame, outlined: Mapping[int, Nuclei] | None, size_px: int, scale: float = 1.0) -> NDArray[np.float32]:
     """(N, K, 2) outlines of the nuclei of rows of `WellResult.cells`, (y, x) in pixels of their slices; NaN where not known."""
     places = cells[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy(dtype=float)
-    return slice_outlines(cell_outlines(outlined, cells), places, size_px)
+    outlines = (cell_outlines(outlined, cells) + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
+    return slice_outlines(outlines, (places + 0.5) * scale - 0.5, size_px)

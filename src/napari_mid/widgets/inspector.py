@@ -1,83 +1,87 @@
-"""The selected cell: its channels enlarged, and its numbers."""
+"""The selected cell: its channels enlarged, its numbers among those of its well, and on request what the model makes of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPixmap, QResizeEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_mid.inference.exclusions import COLUMNS
 from napari_mid.plates.roles import channel_colours
 from napari_mid.session import Session
-from napari_mid.viewer.thumbnails import cell_slices, contours
-from napari_mid.widgets.parts import QUIET, Section, listen, show_text, text_label
-from napari_mid.widgets.strip import Strip, strip_of
+from napari_mid.viewer.thumbnails import cell_slices, contours, scale_of
+from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.cell_explainer import CellFacts
+from napari_mid.widgets.parts import QUIET, Section, listen, pixmap, show_text, text_label
+from napari_mid.widgets.picture import Picture
+from napari_mid.widgets.plots import Strips
+from napari_mid.widgets.strip import strip_of
 
 RELEVANCE_HELP = (
     "How much the model looked at this cell: 1 means as much as at any other; it says nothing about the direction. "
     "In brackets its standard error over the random sets."
 )
+SALIENCY_HELP = (
+    "What the score of this cell alone loses where a part of the picture is covered: "
+    "pink speaks for “{positive}”, blue against it"
+)
+STRIPS_HELP = "Each stroke is a cell of this well, the yellow one is this cell; channels: mean intensity of what the model sees"
 
 #: Least width of a picture before it is fitted into the panel, in pixels.
 WIDE_PX = 600
-
-
-class Picture(QLabel):
-    """A picture as wide as the panel."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._original: QPixmap | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(80)
-
-    def show_picture(self, strip: Strip | None) -> None:
-        """Show the channels of a cell, or nothing."""
-        self._original = None if strip is None else strip.pixmap(WIDE_PX)
-        self.setVisible(strip is not None)
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  (Qt's name)
-        """Scale to the new width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """The width decides."""
-        return QSize(300, self.height())
-
-    def _fit(self) -> None:
-        if self._original is None or not self.width():
-            return
-        scaled = self._original.scaledToWidth(self.width(), Qt.TransformationMode.SmoothTransformation)
-        self.setPixmap(scaled)
-        self.setFixedHeight(scaled.height())
+#: Width of the picture of the saliency, at most.
+SALIENCY_PX = 220
+#: Numbers of a cell that are shown among those of its well, beside the brightness of each channel.
+IN_STRIPS = {"nucleus area": "Nuclei_AreaShape_Area", "score alone": "score_alone", "training distance": "training_distance"}
 
 
 class Inspector(Section):
     """What is known of the selected cell."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__("Cell")
         self.session = session
+        self.measurer = actions.measurer
+        self.explainer = actions.cell_explainer
         self.title = text_label()
         self.picture = Picture()
         self.channels = text_label(QUIET)
         self.facts = text_label()
         self.facts.setToolTip(RELEVANCE_HELP)
-        for widget in (self.title, self.picture, self.channels, self.facts):
+        self.strips = Strips()
+        self.strips.setToolTip(STRIPS_HELP)
+        self.explain = QPushButton("What the model sees in it")
+        self.explain.setToolTip("Score the well's sets without this cell, and the cell with parts of its picture covered")
+        self.explain.clicked.connect(self.explainer.explain)
+        self.left_out = text_label()
+        self.saliency = Picture(SALIENCY_PX)
+        row = QHBoxLayout()
+        row.addWidget(self.explain)
+        row.addStretch(1)
+        for widget in (self.title, self.picture, self.channels, self.facts, self.strips):
+            self.column.addWidget(widget)
+        self.column.addLayout(row)
+        for widget in (self.left_out, self.saliency):
             self.column.addWidget(widget)
         events = session.events
-        listen(self, self._show, events.cell_changed, events.result_changed, events.outlines_changed)
+        listen(self, self._show, events.cell_changed, events.result_changed, events.outlines_changed, events.marks_changed)
+        listen(self, self._show_strips, events.means_changed)
+        listen(self, self._show_explained, self.explainer.changed)
         self._show()
+
+    @property
+    def _cell(self) -> int | None:
+        result, cell = self.session.result, self.session.cell
+        return cell if result is not None and cell is not None and 0 <= cell < result.n_cells else None
 
     def _show(self) -> None:
         session, result = self.session, self.session.result
-        cell = session.cell
-        if result is None or cell is None or not 0 <= cell < result.n_cells:
+        cell = self._cell
+        self._show_strips()
+        self._show_explained()
+        self.explain.setVisible(cell is not None)
+        if result is None or cell is None:
             several = len(session.chosen)
             self.title.setText(f"{several:,} cells are selected." if several > 1 else "No cell is selected.")
             self.setVisible(result is not None and result.n_cells > 0)
@@ -100,15 +104,57 @@ class Inspector(Section):
             self.picture.show_picture(None)
             return
         colours = channel_colours(plate.channels)
-        cells, config = result.cells.iloc[[cell]], model.config
-        slices = cell_slices(images, cells, config.slice_px, contract.channels, session.intensity, config.normalisation)
+        cells, config, scale = result.cells.iloc[[cell]], model.config, scale_of(result)
+        slices = cell_slices(images, cells, config.slice_px, contract.channels, session.intensity, config.normalisation, scale)
         outlined = session.outlined if "galleries" in session.outlines_on else None
-        outline = contours(cells, outlined, config.slice_px)[0]
-        self.picture.show_picture(strip_of(slices[0], [colours[channel] for channel in contract.channels], outline))
+        outline = contours(cells, outlined, config.slice_px, scale)[0]
+        strip = strip_of(slices[0], [colours[channel] for channel in contract.channels], outline)
+        self.picture.show_picture(strip.pixmap(WIDE_PX))
         show_text(
             self.channels,
             " | ".join(f'<span style="color:{colours[c]}">{plate.channels[c].name}</span>' for c in contract.channels),
         )
+
+    def _show_strips(self) -> None:
+        """Where the cell lies among those of the well."""
+        result, plate, cell, means = self.session.result, self.session.plate, self._cell, self.measurer.means
+        rows = []
+        if result is not None and plate is not None and cell is not None:
+            if means is not None:
+                colours = channel_colours(plate.channels)
+                for number, name in enumerate(means.channels):
+                    values = means.values[:, number]
+                    rows.append((name, colours[number], values, float(values[cell])))
+            for name, column in IN_STRIPS.items():
+                values = result.cells[column].to_numpy(dtype=float)
+                if np.isfinite(values).any():
+                    rows.append((name, QUIET, values, float(values[cell])))
+        self.strips.show_rows(rows)
+
+    def _show_explained(self) -> None:
+        """What was worked out of this cell on request."""
+        cell, found = self._cell, self.explainer.facts
+        self.explain.setEnabled(not self.explainer.busy)
+        self.explain.setText("Looking at it…" if self.explainer.busy else "What the model sees in it")
+        if cell is None or found is None:
+            show_text(self.left_out, "")
+            self.saliency.show_picture(None)
+            return
+        show_text(self.left_out, left_out_text(found))
+        self.saliency.setToolTip(SALIENCY_HELP.format(positive=found.positive))
+        self.saliency.show_picture(pixmap(found.picture.repeat(4, axis=0).repeat(4, axis=1)))
+
+
+def left_out_text(found: CellFacts) -> str:
+    """What the score loses without the cell, in a sentence."""
+    out = found.left_out
+    if not np.isfinite(out.change):
+        return "The only cell of its well cannot be taken out."
+    error = f" ({out.standard_error:.2g})" if np.isfinite(out.standard_error) else ""
+    return (
+        f"taken out of sets of {out.set_size} cells: log-odds of “{found.positive}” "
+        f"{'fall' if out.change > 0 else 'rise'} by <b>{abs(out.change):.3g}</b>{error}"
+    )
 
 
 def cell_facts(row: Any) -> str:

@@ -44,6 +44,11 @@ class PlateFit:
     warnings: tuple[str, ...]
     scale: float = 1.0
 
+    @property
+    def slice_pixel_um(self) -> float | None:
+        """Edge of a pixel of the slices that the model sees; None where it is not known."""
+        return self.plate.pixel_size_um / self.scale if self.plate.pixel_size_um else None
+
 
 def fit(plate: Plate, model: MidModel, *, rescale: bool = False) -> PlateFit:
     """Match the channels of `plate` to those of `model`: by role where both have one, else by name.

@@ -38,6 +38,7 @@ from napari_mid.reports.plate_map import plate_map_figure
 from napari_mid.reports.report import Report, WellSection, flattened, shortened, well_section, write_report
 from napari_mid.reports.settings import ReportSettings
 from napari_mid.workflow.contract import PlateFit, fit
+from napari_mid.workflow.resampling import resampled
 from napari_mid.workflow.score_plate import PlateResult, score_plate_steps, wells_table
 
 
@@ -126,7 +127,7 @@ def report_steps(
     """
     settings = settings or ReportSettings()
     out = Path(out)
-    fitted = fit(plate, model)
+    fitted = fit(plate, model, rescale=scoring is not None and scoring.rescale)
     scored = yield from score_plate_steps(fitted.plate, wells, model, settings=scoring, nuclei=nuclei, device=device)
     if not scored.results:
         raise WellError(f"None of the wells could be scored: {next(iter(scored.failed.values()), 'no wells were given.')}")
@@ -203,7 +204,7 @@ def well_gallery(source: PictureSource, result: WellResult, images: WellImages) 
         columns,
         source.legend(source.fitted.channels),
         source.caption(result),
-        pixel_size_um=source.fitted.plate.pixel_size_um,
+        pixel_size_um=source.fitted.slice_pixel_um,
         limits=relevance_limits(cells["relevance"].to_numpy(dtype=float)),
         width_px=source.settings.width_px,
         stained=source.settings.stained,
@@ -219,8 +220,8 @@ def _column(source: PictureSource, result: WellResult, images: WellImages, title
     centroids = chosen[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy(dtype=float)
     for field in np.unique(sites):
         here = sites == field
-        pixels = torch.from_numpy(images.fields[int(field)][channels])
-        slices[here] = cut_slices(pixels, centroids[here], config.slice_px, low, high, config.normalisation).numpy()
+        pixels, places = resampled(torch.from_numpy(images.fields[int(field)][channels]), centroids[here], source.fitted.scale)
+        slices[here] = cut_slices(pixels, places, config.slice_px, low, high, config.normalisation).numpy()
     return GalleryColumn(title, slices, chosen["rank"].to_numpy(dtype=np.int64), chosen["relevance"].to_numpy(dtype=np.float64))
 
 
