@@ -87,6 +87,29 @@ def test_nuclei_in_a_dim_corner_of_the_field():
     assert len(regions) == len(centres)
 
 
+@pytest.mark.parametrize("size", [700, 1300])
+def test_a_few_small_nuclei_in_a_large_field(size):
+    # nothing is as sure as they are, at whatever size it is looked for
+    rng = np.random.default_rng(3)
+    centres = rng.uniform(20, size - 20, (6, 2))
+    image = discs(centres, 4, shape=(size, size), bright=300, noise=25)
+    regions, used = learned.locate(torch.from_numpy(image.astype(np.float32)), None, SETTINGS)
+    assert len(regions) == 6
+    assert distances(regions.centroids, centres).max() < 1
+    assert used == pytest.approx(8, rel=0.25)
+
+
+@pytest.mark.parametrize("expected_px", [6, 18, 60])
+def test_what_is_found_does_not_hang_on_what_is_expected(expected_px):
+    image = torch.from_numpy(discs(grid(), 9).astype(np.float32))
+    alone, alone_px = learned.locate(image, None, SETTINGS)
+    found, used_px = learned.locate(image, None, SETTINGS, expected_px)
+    assert len(found) == len(alone) == len(grid())
+    # an image that was resized by another factor shows them a part of a pixel elsewhere
+    assert distances(found.centroids, alone.centroids).max() < 1
+    assert used_px == pytest.approx(alone_px, rel=0.1)
+
+
 def test_debris_that_outshines_everything():
     lumps = np.array([(150.0, 155.0), (40.0, 250.0)])
     centres = np.array([place for place in grid((300, 300), step=30) if distances(lumps, [place])[0] > 35])

@@ -178,3 +178,26 @@ def test_given_nuclei_are_counted_once_where_their_size_is_known(tmp_path):
     # where the stage positions are unknown no pixel is asked for
     apart = plate_of(tmp_path, {number: canvas[:, left : left + 200] for number, (_, left) in corners.items()})
     assert given_once(apart.wells["B03"], given, lambda number: pytest.fail("asked"), []) == given
+
+
+def test_later_fields_are_looked_at_as_the_first_ones_are(tmp_path, monkeypatch):
+    import napari_mid.workflow.locate as locate
+
+    expected: dict[int, float | None] = {}
+    detect = locate.detect_field
+
+    def noted(*args, field, expected_px, **rest):
+        expected[field] = expected_px
+        return detect(*args, field=field, expected_px=expected_px, **rest)
+
+    monkeypatch.setattr(locate, "detect_field", noted)
+    images = {number: draw(spots_of(SHAPE), 8, seed=number) for number in (1, 2, 3, 4)}
+    plate = plate_of(tmp_path, images)
+    found = finish(detect_well_steps(plate, "B03", settings=THRESHOLD))
+    assert expected[1] is None
+    assert expected[2] is None
+    middle = np.median([found[number].settings["diameter_px"] for number in (1, 2)])
+    assert expected[3] == expected[4] == pytest.approx(middle)
+    # what is set is not guessed
+    finish(detect_well_steps(plate, "B03", settings=DetectionSettings("threshold", diameter_px=16)))
+    assert set(expected.values()) == {None}

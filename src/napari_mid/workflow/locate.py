@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.cells.cores import over_cores
+from napari_mid.cells.cores import stream_over_cores
 from napari_mid.cells.detectors import EXTRAS, detect_field
 from napari_mid.cells.diameter import wanted_diameter
 from napari_mid.cells.duplicates import duplicates_left_out, without_duplicates
@@ -26,12 +27,17 @@ from napari_mid.progress import Progress, Steps
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
+
 STEP = "locating nuclei"
 #: A field in which nuclei were looked for that are by more than this factor larger or smaller than those of the well is looked
 #: through once more.
 SAME_DIAMETER = 1.25
 #: A field with fewer nuclei has no say in how large those of the well are, unless no field has more.
 FEW_NUCLEI = 5
+
+#: So many fields are looked at without a notion of how large nuclei are.
+LOOKED_FIRST = 2
 
 #: Fields with more pixels than this together are not looked at at the same time: a detector needs some 60 bytes for each.
 PX_AT_ONCE = 10_000_000
@@ -55,8 +61,9 @@ def locate_steps(
 ) -> Steps[dict[int, Nuclei]]:
     """Locate the nuclei of some fields of `well`.
 
-    Where no diameter is set it is estimated from every field, and those that are far from the middle of the well are looked
-    through once more with that. Nuclei that several fields show are counted once, see `cells.duplicates`.
+    Where no diameter is set it is estimated from every field; the later ones are looked at for nuclei as large as those of the
+    first ones before others. Fields that are far from the middle of the well are looked through once more with that. Nuclei that
+    several fields show are counted once, see `cells.duplicates`.
 
     Parameters
     ----------
@@ -80,7 +87,9 @@ def locate_steps(
     facts: dict[int, FieldFacts] = {}
     unread: list[str] = []
 
-    def detect(image: NDArray[Any], number: int, settings: DetectionSettings) -> Nuclei:
+    wanted_px = wanted_diameter(look.settings, pixel_size_um)
+
+    def detect(image: NDArray[Any], number: int, settings: DetectionSettings, expected_px: float | None = None) -> Nuclei:
         return detect_field(
             image,
             well=well.name,
@@ -90,25 +99,25 @@ def locate_steps(
             device=look.device,
             outlines=look.outlines,
             masks=look.masks,
+            expected_px=expected_px,
         )
 
-    def look_at(item: tuple[int, NDArray[Any]]) -> tuple[FieldFacts, Nuclei]:
-        return field_facts(item[1]), detect(item[1], item[0], look.settings)
+    done, ordered = 0, sorted(numbers)
+    for some in (ordered[:LOOKED_FIRST], ordered[LOOKED_FIRST:]):
+        expected_px = _common_diameter(found) if wanted_px is None else None
 
-    together: list[tuple[int, NDArray[Any]]] = []
-    for done, number in enumerate(numbers):
-        yield Progress(STEP, done, len(numbers), well.fields[number].key)
-        try:
-            together.append((number, read(number)))
-        except ImageReadError as error:
-            unread.append(str(error))
-        if number == numbers[-1] or len(together) >= _at_once(look, together):
-            for (each, _), (fact, nuclei) in zip(together, over_cores(look_at, together), strict=True):
-                facts[each], found[each] = fact, nuclei
-            together = []
+        def look_at(item: tuple[int, NDArray[Any]], expected_px: float | None = expected_px) -> tuple[int, FieldFacts, Nuclei]:
+            return item[0], field_facts(item[1]), detect(item[1], item[0], look.settings, expected_px)
+
+        with contextlib.closing(_looking(look, _readable(some, read, unread), look_at)) as looking:
+            if some:
+                yield Progress(STEP, done, len(numbers), well.fields[some[0]].key)
+            for number, fact, nuclei in looking:
+                facts[number], found[number] = fact, nuclei
+                done += 1
+                yield Progress(STEP, done, len(numbers), well.fields[number].key)
     if unread and not found:
         raise ImageReadError(f"No field of well {well.name} of plate {well.plate} can be read: {unread[0]}")
-    wanted_px = wanted_diameter(look.settings, pixel_size_um)
     common = _common_diameter(found) if wanted_px is None else None
     for number, one in found.items() if common is not None else ():
         if not 1 / SAME_DIAMETER <= one.settings["diameter_px"] / common <= SAME_DIAMETER and not facts[number].is_flat:
@@ -160,13 +169,26 @@ def given_once(
     return once
 
 
-def _at_once(look: Look, images: list[tuple[int, NDArray[Any]]]) -> int:
-    """How many fields are looked at together: one for each core of the CPU, within `PX_AT_ONCE`; one after the other on a GPU."""
-    import torch
+def _readable(numbers: list[int], read: Read, unread: list[str]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The fields that can be read, with their numbers; what is wrong with the others is added to `unread`."""
+    for number in numbers:
+        try:
+            yield number, read(number)
+        except ImageReadError as error:
+            unread.append(str(error))
 
-    if look.device.type != "cpu" or look.settings.detector in EXTRAS or not images:
-        return 1  # other people's programs use the cores in their own way
-    return max(1, min(torch.get_num_threads(), PX_AT_ONCE // images[-1][1].size))
+
+def _looking(
+    look: Look, images: Iterator[tuple[int, NDArray[Any]]], look_at: Callable[[tuple[int, NDArray[Any]]], T]
+) -> Generator[T, None, None]:
+    """What `look_at` says of each of `images`: one on each core of the CPU, within `PX_AT_ONCE`; one after the other on a GPU."""
+    first = next(images, None)
+    if first is None:
+        return
+    # other people's programs use the cores in their own way
+    alone = look.device.type != "cpu" or look.settings.detector in EXTRAS
+    most = 1 if alone else max(1, PX_AT_ONCE // first[1].size)
+    yield from stream_over_cores(look_at, itertools.chain([first], images), most)
 
 
 def _common_diameter(found: dict[int, Nuclei]) -> float | None:

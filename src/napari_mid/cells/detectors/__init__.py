@@ -2,7 +2,8 @@
 
 A detector is a module with ``locate(image, diameter_px, settings) -> (Regions, diameter_px)``; the image is (Y, X) float32
 without NaN, on any device, and the diameter is to be estimated from it where it is None. A new file in this folder is a new
-choice on the command line and in the window.
+choice on the command line and in the window. A detector that saves work by knowing how large nuclei are likely to be says
+``EXPECTS = True`` and is then given ``expected_px``, too; what it finds must not depend on that.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def detect_field(
     device: torch.device,
     outlines: bool = False,
     masks: bool = False,
+    expected_px: float | None = None,
 ) -> Nuclei:
     """Locate the nuclei in the nucleus channel of one field.
 
@@ -68,6 +70,8 @@ def detect_field(
         Where to compute; on a device without float64 (MPS) it is done on the CPU.
     outlines, masks
         Whether the result has them, too; the detectors that know no masks give circles.
+    expected_px
+        How wide the nuclei are likely to be, as those of another field of the well are; saves time where it is right.
     """
     import torch
 
@@ -84,7 +88,8 @@ def detect_field(
         finite = torch.isfinite(pixels)
         pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
     detector = importlib.import_module(f"{__name__}.{settings.detector}")
-    regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings)
+    expected = {"expected_px": expected_px} if getattr(detector, "EXPECTS", False) else {}
+    regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings, **expected)
     shape = (pixels.shape[0], pixels.shape[1])
     used = dataclasses.replace(settings, diameter_px=round(diameter_px, 2))
     return Nuclei(

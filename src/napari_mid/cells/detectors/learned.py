@@ -20,6 +20,8 @@ from napari_mid.cells.nucleus_net import MAPS, MULTIPLE, NUCLEUS_PX, STRIDE, Nuc
 from napari_mid.cells.regions import Regions
 from napari_mid.cells.settings import LARGEST_DIAMETER_PX, DetectionSettings
 
+#: What the other fields of a well show saves looking for nuclei of other sizes.
+EXPECTS = True
 #: Diameters are first estimated as if nuclei were so wide: the network tells those from 0.35 to 4 times `NUCLEUS_PX`.
 FIRST_GUESS_PX = 2 * NUCLEUS_PX
 #: Then, while the network is less sure than this of what it sees, as if they were so much wider, in images where at least so many
@@ -60,8 +62,13 @@ AROUND, COARSE = 3.0, 4
 TILE_PX, HALO_PX = 1024, 128
 
 
-def locate(image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings) -> tuple[Regions, float]:
+def locate(
+    image: torch.Tensor, diameter_px: float | None, settings: DetectionSettings, expected_px: float | None = None
+) -> tuple[Regions, float]:
     """Find nuclei of about `diameter_px` in (Y, X) float32 `image`, which has no NaN.
+
+    Where that is None they are looked for as if they were `expected_px` wide first, if that is known, and no further where the
+    network is sure of what it then sees.
 
     Returns
     -------
@@ -72,7 +79,8 @@ def locate(image: torch.Tensor, diameter_px: float | None, settings: DetectionSe
     inner = image[rows, columns]
     if min(inner.shape) < SMALLEST_SIDE_PX or not float(inner.max()) > float(inner.min()):
         return Regions.none(), diameter_px or TYPICAL_DIAMETER_PX
-    look = _settled_look(inner, diameter_px, settings)
+    look = _expected_look(inner, expected_px) if diameter_px is None and expected_px is not None else None
+    look = look or _settled_look(inner, diameter_px, settings)
     regions = _nuclei(inner, look, settings)
     if (brightest := _outshone(look, regions)) is not None:
         look = _settled_look(inner, diameter_px, settings, brightest)
@@ -98,6 +106,9 @@ class _Look:
         (5, Y/2, X/2).
     scale
         (y, x), pixels of `small` per pixel of the image.
+    noise
+        Standard deviation of a pixel's noise: that of `small`, or where the image was enlarged its own, since pixels in between
+        have little of theirs.
     """
 
     diameter_px: float
@@ -105,6 +116,7 @@ class _Look:
     level: tuple[float, float, float]
     maps: torch.Tensor
     scale: tuple[float, float]
+    noise: float
 
     def typical_diameter_px(self) -> float | None:
         """The diameter of the nucleus that the middle one of all pixels of nuclei lies in; None where there are none."""
@@ -127,7 +139,17 @@ def _look(image: torch.Tensor, diameter_px: float, brightest: float) -> _Look:
     scale = (small.shape[0] / image.shape[0], small.shape[1] / image.shape[1])
     dark, bright, noise = brightness(small)
     maps = _maps(nucleus_net(image.device), normalise(small, (dark, min(bright, brightest), noise)))
-    return _Look(diameter_px, small, (dark, bright, noise), maps, scale)
+    own = brightness(image)[2] if small.numel() > image.numel() else noise
+    return _Look(diameter_px, small, (dark, bright, noise), maps, scale, own)
+
+
+def _expected_look(image: torch.Tensor, expected_px: float) -> _Look | None:
+    """`image` as it is seen for nuclei `expected_px` wide; None where it shows others, or none for sure."""
+    look = _look(image, expected_px, math.inf)
+    seen = look.typical_diameter_px()
+    # within the step by which images are resized anyway
+    same = seen is not None and abs(math.log2(seen / expected_px)) < 1 / STEPS_PER_OCTAVE
+    return look if same and look.sureness() >= SURE_ENOUGH else None
 
 
 def _settled_look(
@@ -139,12 +161,18 @@ def _settled_look(
     look = _first_look(image, settings, brightest)
     for attempt in range(1, ATTEMPTS):
         seen = look.typical_diameter_px()
-        if attempt == 1 and seen is None:
-            seen = NUCLEUS_PX  # what is too small to be seen in a smaller image may be seen in this one
-        if seen is None or 1 / SAME_DIAMETER < seen / look.diameter_px < SAME_DIAMETER:
+        same = seen is not None and 1 / SAME_DIAMETER < seen / look.diameter_px < SAME_DIAMETER
+        if attempt == 1 and (seen is None or (same and _sees_nothing(image, look, settings))):
+            seen, same = NUCLEUS_PX, False  # what is too small to be seen in a smaller image may be seen in this one
+        if seen is None or same:
             break
         look = _look(image, seen, brightest)
     return look
+
+
+def _sees_nothing(image: torch.Tensor, look: _Look, settings: DetectionSettings) -> bool:
+    """Whether what was seen is in the end no nucleus; asked only where the network is not sure, since it takes longer."""
+    return look.sureness() < SURE_ENOUGH and not len(_nuclei(image, look, settings))
 
 
 def _first_look(image: torch.Tensor, settings: DetectionSettings, brightest: float) -> _Look:
@@ -225,7 +253,7 @@ def _likely(look: _Look, decoded: Decoded, means: torch.Tensor, sensitivity: flo
     bright = torch.quantile(contrast, 0.75)
     around = torch.quantile(contrast[_neighbours(decoded.centroids)], 0.75, dim=1)
     least = torch.maximum(FAINTEST * torch.minimum(around, bright), FAINTEST_OF_ALL * bright)
-    least = least.clamp(min=OVER_NOISE * look.level[2]) / sensitivity
+    least = least.clamp(min=OVER_NOISE * look.noise) / sensitivity
     return (contrast >= least) & (decoded.area_px >= SMALLEST * decoded.area_px.median())
 
 
