@@ -13,11 +13,13 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_mid.cells.kept import well_key
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.inference.result import WellResult
-from napari_mid.session import Message
+from napari_mid.session import Message, Session
 from napari_mid.viewer.compat import canvas_widget
 from napari_mid.viewer.mouse import Lasso
+from napari_mid.widgets.excluder import Excluder
 from napari_mid.widgets.window import MID, Window
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -39,8 +41,7 @@ def leave_out(window: Window, cells: list[int], wait: Wait) -> None:
 
 def shown(window: Window) -> set[int]:
     galleries = window.panels[MID].galleries
-    lists = (galleries.relevant, galleries.irrelevant)
-    return {int(each.item(index).data(Qt.ItemDataRole.UserRole)) for each in lists for index in range(each.count())}
+    return {*galleries.relevant.cells, *galleries.irrelevant.cells}
 
 
 @pytest.fixture
@@ -324,3 +325,23 @@ def test_exported_tables_say_which_cells_are_left_out(scored: Window, wait: Wait
     cells, wells = pd.read_parquet(tmp_path / "cells.parquet"), pd.read_csv(tmp_path / "wells.csv")
     assert np.flatnonzero(cells["excluded"]).tolist() == [0, 1]
     assert wells["n_excluded"].tolist() == [2]
+
+
+def test_cells_left_out_come_back_when_the_plate_is_opened_another_day(scored: Window, wait: Wait) -> None:
+    plate, well = scored.session.plate, scored.session.well
+    leave_out(scored, [0, 3], wait)
+    another_day, told = Session(), []
+    another_day.events.told.connect(told.append)
+    excluder = Excluder(another_day, scored.jobs)
+    another_day.plate = plate
+    another_day.well = well
+    assert f"2 cells of {well} that you left out before are left out again" in told[0].text
+    assert np.flatnonzero(excluder.wish.by_hand(scored.session.result.cells)).tolist() == [0, 3]
+    assert excluder.can_undo
+    excluder.undo()
+    assert not excluder.wish.by_hand(scored.session.result.cells).any()
+    later = Session()
+    Excluder(later, scored.jobs)
+    later.plate = plate
+    later.well = well
+    assert not later.exclusions.can_undo(well_key(plate, well))

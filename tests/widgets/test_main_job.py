@@ -77,8 +77,10 @@ def test_run_shows_points_score_and_galleries(scored: Window) -> None:
     from napari_mid.reports.caption import score_numbers
 
     assert all(text in panel.score.score.text() for text in score_numbers(result.score, *result.interval))
-    assert panel.galleries.relevant.count() == panel.galleries.irrelevant.count() > 0
-    best = panel.galleries.relevant.item(0).text()
+    most, least = panel.galleries.relevant.cells, panel.galleries.irrelevant.cells
+    assert len(most) - len(least) == result.n_cells % 2
+    assert sorted((*most, *least)) == list(range(result.n_cells))
+    best = panel.galleries.relevant.slices.entries[0].label
     assert best.startswith("#1 ")
 
 
@@ -113,8 +115,7 @@ def test_clicking_beside_all_cells_selects_none(scored: Window) -> None:
 
 def test_clicking_a_slice_centres_the_camera_and_highlights_the_point(scored: Window, qtbot: Any) -> None:
     session, gallery = scored.session, scored.panels[MID].galleries.relevant
-    item = gallery.item(1)
-    gallery.itemClicked.emit(item)
+    gallery.clicked.emit(gallery.slices.index(1))
     cell = session.cell
     assert session.result.cells["rank"].iloc[cell] == 2
     place = cell_positions(session.result.cells, session.images.layout)[cell] * session.plate.pixel_size_um
@@ -162,7 +163,7 @@ def test_a_second_well_has_nothing_of_the_first(scored: Window, wait: Wait) -> N
     assert not any(layer.data.any() for layer in scored.presenter.image_layers)
     assert scored.session.result is None
     assert scored.session.cell is None
-    assert panel.galleries.relevant.count() == 0
+    assert panel.galleries.relevant.cells == []
     assert panel.score.score.text() == "not scored"
     wait(lambda: scored.session.images is not None)
     assert points not in scored.viewer.layers

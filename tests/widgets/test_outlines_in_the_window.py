@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_mid.cells.outlined import have_outlines
 from napari_mid.widgets.nuclei_row import NucleiRow
@@ -97,7 +98,7 @@ def test_slices_and_exported_galleries_have_contours(
     monkeypatch.setattr(export, "gallery_figure", lambda made, *args, **more: columns.append(made) or draw(made, *args, **more))
 
     def picture() -> bytes:
-        image = galleries.relevant.item(0).icon().pixmap(400, 400).toImage()
+        image = galleries.relevant.slices.index(0).data(Qt.ItemDataRole.DecorationRole).pixmap(400, 400).toImage()
         return bytes(image.constBits().asarray(image.sizeInBytes()))
 
     plain = picture()

@@ -82,7 +82,7 @@ def test_the_main_job_on_bbbc013(
     window.presenter.click(tuple(positions[7]))
     assert session.cell == 7
     gallery = panel.galleries.irrelevant
-    gallery.itemClicked.emit(gallery.item(0))
+    gallery.clicked.emit(gallery.slices.index(0))
     assert session.result.cells["rank"].iloc[session.cell] == session.result.n_cells
     np.testing.assert_allclose(camera(window.viewer).center[-2:], positions[session.cell])
 

@@ -318,5 +318,5 @@ def test_the_galleries_of_a_well_are_cut_once(scored: Window, wait: Wait, monkey
     assert not cut
     scored.actions.step_well(-1)
     assert scored.session.images is not None
-    assert scored.panels[MID].galleries.relevant.count() > 0
+    assert scored.panels[MID].galleries.relevant.cells
     assert len(cut) == 2  # the relevant and the irrelevant ones

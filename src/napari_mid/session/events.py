@@ -37,6 +37,12 @@ class SessionEvents(SignalGroup):
     cell_changed = Signal()
     #: other cells are to be left out of scores
     exclusions_changed = Signal()
+    #: cells were sorted into classes, or classes renamed
+    marks_changed = Signal()
+    #: the brightness of the cells of the open well was measured, or went
+    means_changed = Signal()
+    #: wells are being scored, or could not be
+    progress_changed = Signal()
     #: background work started, moved on, or ended
     work_changed = Signal()
     #: something to tell the user

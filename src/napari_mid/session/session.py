@@ -22,6 +22,8 @@ from napari_mid.inference.exclusions import Exclusions
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.session.events import Message, OutlinesOn, SessionEvents, Work
+from napari_mid.session.marks import Marks
+from napari_mid.session.well_progress import WellProgress
 from napari_mid.workflow.plate_contract import Contract, check_contract
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ class Session:
         self.kept = KeptNuclei()
         #: cells that are left out of scores, whichever well is open; say `exclusions_changed` after a change
         self.exclusions = Exclusions()
+        #: classes that cells were sorted into, whichever well is open; say `marks_changed` after a change
+        self.marks = Marks()
+        #: wells that are being scored, and those that could not be
+        self.progress = WellProgress(self.events.progress_changed.emit)
         self.device = "auto"
         #: what `device` comes to on this machine, for a person; known once a model is loaded
         self.device_label = ""
@@ -387,5 +393,6 @@ class Session:
     def _forget_results(self) -> None:
         self.cell = None
         self._results = {}
+        self.progress.clear()
         self.events.result_changed.emit()
         self.events.results_changed.emit()

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from psygnal import Signal
+
+from napari_mid.cells.kept import WellKey, well_key
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange
@@ -15,12 +18,19 @@ from napari_mid.session import Session
 from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
+from napari_mid.widgets.cell_explainer import CellExplainer
+from napari_mid.widgets.control_cells import ControlCells, control_wells
+from napari_mid.widgets.evidence_job import EvidenceJob
 from napari_mid.widgets.excluder import Excluder
+from napari_mid.widgets.exporter import Exporter
 from napari_mid.widgets.looker import Looker
+from napari_mid.widgets.marker import Marker, Measurer
 from napari_mid.widgets.outliner import Outliner
 from napari_mid.widgets.plate_actions import PlateActions
 from napari_mid.widgets.steps import (
+    Begun,
     Located,
+    WellFailure,
     detection_settings,
     load_model_steps,
     locate_steps,
@@ -34,12 +44,25 @@ from napari_mid.widgets.work import Jobs
 class Actions(PlateActions):
     """The verbs of one window."""
 
+    #: show more slices in the galleries
+    grow = Signal()
+    #: show how a screenshot would look
+    screenshot = Signal()
+
     def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
         super().__init__(session, jobs)
         self.presenter = presenter
         self.outliner = Outliner(session, jobs)
         self.excluder = Excluder(session, jobs)
         self.looker = Looker(session, jobs)
+        self.exporter = Exporter(session, jobs, presenter)
+        self.evidence = EvidenceJob(session, jobs)
+        self.cell_explainer = CellExplainer(session, jobs)
+        self.marker = Marker(session)
+        self.measurer = Measurer(session, jobs)
+        self.controls = ControlCells(session, jobs, self.cache)
+        #: what was done last in each well, for undo
+        self._done: dict[WellKey, list[str]] = {}
         #: score every well as soon as its images are there
         self.auto_run = False
         session.events.images_changed.connect(self._maybe_run)
@@ -59,6 +82,14 @@ class Actions(PlateActions):
         self.session.device_label = device
         self.session.model = model
         self._maybe_run()
+
+    def reopen_last(self) -> None:
+        """Open what was open last: the model, too."""
+        folder = self.keeper.last().get("model")
+        model = self.session.model
+        if folder and Path(folder).is_dir() and (model is None or str(model.path) != folder):
+            self.load_model(folder)
+        super().reopen_last()
 
     # -- nuclei and scores ---------------------------------------------------------------------------------------------------
 
@@ -155,20 +186,44 @@ class Actions(PlateActions):
                 return
             self.excluder.tell_lost(result)
 
+        def end(error: MidError | None = None) -> None:
+            session.progress.running = ""
+            if error is not None:
+                session.progress.fail(well, str(error))
+
+        def done(result: WellResult) -> None:
+            end()
+            show(result)
+
         self._stop_measuring()
-        self.jobs.start("run", f"scoring {well}", steps, show, partial=take)
+        self.jobs.start("run", f"scoring {well}", steps, done, partial=take, failed=end, on_cancel=end)
+        session.progress.running = well
 
     def score_all(self) -> None:
         """Score every well with images; each result is kept as it comes, also when the rest is cancelled."""
-        session = self.session
         plate = self._ready_plate(for_well=False)
-        if plate is None or session.model is None:
+        if plate is None or self.session.model is None:
             return
-        self.finish_edits()
-        wells = [well.name for well in plate.wells.values() if well.has_images and well.name not in session.results]
+        wells = [well.name for well in plate.wells.values() if well.has_images and well.name not in self.session.results]
         if not wells:
-            session.tell("Every well with images is scored already.")
+            self.session.tell("Every well with images is scored already.")
             return
+        self._score_wells(plate, wells)
+
+    def controls_to_score(self) -> list[str]:
+        """Negative-control wells that are neither open nor scored."""
+        session = self.session
+        return [well for well in control_wells(session.plate) if well not in session.results and well != session.well]
+
+    def score_controls(self) -> None:
+        """Score a negative-control well, to compare the open one with it."""
+        plate, wells = self._ready_plate(for_well=False), self.controls_to_score()
+        if plate is not None and wells:
+            self._score_wells(plate, wells[:1])
+
+    def _score_wells(self, plate: Plate, wells: list[str]) -> None:
+        session = self.session
+        self.finish_edits()
         keys = {well: session.result_key(well) for well in wells}
         plate_key = session.plate_key()
         steps = score_all_steps(session, plate, wells)
@@ -181,17 +236,22 @@ class Actions(PlateActions):
                 # the user may have opened or left the well meanwhile: what counts is that plate and model are the same
                 if session.result_key(part.well)[:2] == keys[part.well][:2]:
                     session.offer_result(session.result_key(part.well), part)
-            elif isinstance(part, MidError):
-                failures.append(str(part))
+            elif isinstance(part, Begun):
+                session.progress.running = part.well
+            elif isinstance(part, WellFailure):
+                failures.append(str(part.error))
+                session.progress.fail(part.well, str(part.error))
 
         def end(_: object = None) -> None:
             self._scoring_all = False
+            session.progress.running = ""
             if failures:
                 what = failures[0] if len(failures) == 1 else f"{len(failures)} wells could not be scored, first: {failures[0]}"
                 session.tell(what, "warning")
 
         self._stop_measuring()
-        self.jobs.start("run", f"scoring {len(wells)} wells", steps, end, partial=take, failed=end, on_cancel=end)
+        what = f"{len(wells)} wells" if len(wells) > 1 else wells[0]
+        self.jobs.start("run", f"scoring {what}", steps, end, partial=take, failed=end, on_cancel=end)
         self._scoring_all = True
 
     def cancel(self) -> None:
@@ -202,12 +262,35 @@ class Actions(PlateActions):
                 self.session.tell("Stopped.")
                 return
 
+    def leave_out(self) -> None:
+        """Leave the selected cells out of the score, or take them back."""
+        before = len(self.excluder.wish.places)
+        self.excluder.toggle()
+        if len(self.excluder.wish.places) != before:
+            self._done.setdefault(self._key, []).append("left out")
+
+    def mark(self, number: int) -> None:
+        """Put the selected cells into class `number`, or out of it where they are in it."""
+        if self.marker.mark(number):
+            self._done.setdefault(self._key, []).append("marked")
+
     def undo(self) -> None:
-        """Take back the last edit of the nuclei while they are edited, else the last cells that were left out."""
+        """Take back the last edit of the nuclei while they are edited, else the last class or the last cells left out."""
         if self.session.editing is not None:
             self.presenter.editor.undo()
-        else:
-            self.excluder.undo()
+            return
+        done = self._done.get(self._key, [])
+        while done:
+            if done.pop() == "marked":
+                if self.marker.undo():
+                    return
+            elif self.excluder.can_undo:
+                break
+        self.excluder.undo()
+
+    @property
+    def _key(self) -> WellKey:
+        return well_key(self.session.plate, self.session.well)
 
     # -- export --------------------------------------------------------------------------------------------------------------
 

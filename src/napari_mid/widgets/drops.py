@@ -13,18 +13,25 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_mid.viewer.reader import get_reader
+from napari_mid.workflow.stored_results import is_results
 
 
 class PlateDrops(QObject):
-    """Takes drops of a single plate from the widget `target` and leaves all others to napari.
+    """Takes drops of a single plate, or of a folder of results, from the widget `target` and leaves all others to napari.
 
     A folder of images whose names tell no well is a plate only for someone who has our docks open, as `is_wanted` says.
     With Alt held napari's own choice of readers opens, as for any other file.
     """
 
-    def __init__(self, target: QWidget, open_plate: Callable[[str], None], is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        target: QWidget,
+        open_plate: Callable[[str], None],
+        open_results: Callable[[str], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
         super().__init__(target)
-        self._open_plate = open_plate
+        self._open_plate, self._open_results = open_plate, open_results
         self._is_wanted = is_wanted
         target.installEventFilter(self)
 
@@ -33,7 +40,13 @@ class PlateDrops(QObject):
         if event.type() != QEvent.Type.Drop or not isinstance(event, QDropEvent):
             return False
         path = _dropped(event)
-        if path is None or not (get_reader(path) or (self._is_wanted() and _has_images(path))):
+        if path is None:
+            return False
+        if is_results(path):
+            event.acceptProposedAction()
+            self._open_results(path)
+            return True
+        if not (get_reader(path) or (self._is_wanted() and _has_images(path))):
             return False
         event.acceptProposedAction()
         self._open_plate(path)

@@ -31,7 +31,7 @@ class ExcludeRow(Section):
         self.column.setContentsMargins(0, 0, 0, 0)
         self.leave_out = QPushButton("Leave out")
         self.leave_out.setToolTip(HINT)
-        self.leave_out.clicked.connect(self.excluder.toggle)
+        self.leave_out.clicked.connect(actions.leave_out)
         self.undo = QPushButton("Undo")
         self.undo.setToolTip("Take back the last cells that you left out of this well, or took back (Ctrl-Z)")
         self.undo.clicked.connect(self.excluder.undo)

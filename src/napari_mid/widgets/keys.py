@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QWidget
 
-from napari_mid.session import Session
+from napari_mid.session import N_CLASSES, Session
 from napari_mid.viewer.cells import ranks_shown
 from napari_mid.widgets.actions import Actions
 
@@ -24,6 +25,9 @@ KEYS = {
     "J": "next cell by relevance",
     "K": "previous cell by relevance",
     "X": "leave the selected cells out, or take them back",
+    "1": "to 9: sort the selected cells into a class",
+    "E": "screenshot",
+    "G": "more slices in the galleries",
     "Ctrl+Z": "undo that",
 }
 #: Those that napari leaves free, under its names for them; they work on the canvas, too.
@@ -33,7 +37,7 @@ ON_CANVAS = {"N": "N", "J": "J", "K": "K", "X": "X", "Ctrl+Z": "Control-Z"}
 def bind_keys(panel: QWidget, session: Session, actions: Actions) -> None:
     """Bind `KEYS` on `panel` and what is in it."""
     handlers = _handlers(session, actions)
-    for key in KEYS:
+    for key in handlers:
         shortcut = QShortcut(QKeySequence(key), panel)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(handlers[key])
@@ -60,8 +64,11 @@ def _handlers(session: Session, actions: Actions) -> dict[str, Callable[[], None
         "Esc": actions.cancel,
         "J": lambda: step_cell(session, 1),
         "K": lambda: step_cell(session, -1),
-        "X": actions.excluder.toggle,
+        "X": actions.leave_out,
         "Ctrl+Z": actions.undo,
+        "E": actions.screenshot.emit,
+        "G": actions.grow.emit,
+        **{str(number): partial(actions.mark, number) for number in range(1, N_CLASSES + 1)},
     }
 
 

@@ -7,6 +7,7 @@ from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_mid.widgets.plate_colours import FROM_SCORES
 from napari_mid.widgets.plate_map import TEXT, PlateMapView
 
 HEIGHT_PX, BAR_PX, SMALLEST_BAR_PX, GAP_PX = 22, 160, 40, 8
@@ -42,13 +43,14 @@ class Legend(QWidget):
         elif self._map.painted.entries:
             self._paint_entries(painter)
         else:
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, "Load a plate map to see this.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, self._nothing())
 
     def _paint_scale(self, painter: QPainter) -> None:
         assert self._map.painted.scale is not None
         low, high, colours = self._map.painted.scale
         x = float(GAP_PX)
-        x += self._text(painter, x, f"{self._map.mode}  {low:g}")
+        note = f" ({self._map.painted.note})" if self._map.painted.note else ""
+        x += self._text(painter, x, f"{self._map.mode}{note}  {low:g}")
         scored, total = len(self._map.session.results), self._wells_with_images()
         count, end = f"{scored} of {total} wells scored", f"{high:g}"
         text_px = sum(painter.fontMetrics().horizontalAdvance(text) for text in (count, end))
@@ -80,6 +82,11 @@ class Legend(QWidget):
         width = painter.fontMetrics().horizontalAdvance(text)
         painter.drawText(QRectF(x, 0, width + 2, HEIGHT_PX), Qt.AlignmentFlag.AlignVCenter, text)
         return float(width + GAP_PX)
+
+    def _nothing(self) -> str:
+        """What to do where no well has a value."""
+        from_score = self._map.mode in FROM_SCORES
+        return "Score wells to see this: Run, or Score all wells." if from_score else "Load a plate map to see this."
 
     def _wells_with_images(self) -> int:
         plate = self._map.session.plate

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.evidence import Evidence
 from napari_mid.widgets.export_row import ExportRow
 from napari_mid.widgets.galleries import Galleries
 from napari_mid.widgets.header import Header
@@ -33,7 +34,8 @@ class MidPanel(QScrollArea):
         self.nuclei = NucleiRow(session, actions)
         self.score = ScoreCard(session, actions)
         self.galleries = Galleries(session, actions)
-        self.inspector = Inspector(session)
+        self.inspector = Inspector(session, actions)
+        self.evidence = Evidence(session, actions)
         self.export = ExportRow(session, actions)
         content = QWidget()
         column = QVBoxLayout(content)
@@ -47,11 +49,14 @@ class MidPanel(QScrollArea):
             self.score,
             self.galleries,
             self.inspector,
+            self.evidence,
             self.export,
         )
         for index, section in enumerate(sections):
             if index:
-                column.addWidget(line())
+                section.rule = line()
+                column.addWidget(section.rule)
+                section.rule.setVisible(not section.isHidden())
             column.addWidget(section)
         keys = text_label(QUIET)
         keys.setText(help_text())

@@ -8,12 +8,18 @@ from typing import TypeVar
 
 from napari_mid.errors import SettingsError
 from napari_mid.preferences import remembered_options
+from napari_mid.reports.colours import RELEVANCE_COLORMAPS
 from napari_mid.settings import check, setting
 
 S = TypeVar("S")
 
 #: Name under which they are kept.
 WINDOW = "window"
+#: Looks of the galleries, and numbers of slices that the key G goes through.
+LOOKS, SIZES = ("channels", "composite"), (6, 12, 24, 50, 100, 200)
+#: Names under which the options of the galleries and of exports are kept.
+GALLERIES, EXPORT = "galleries", "export"
+CONTRASTS = ("plate contrast", "own contrast")
 #: Part of the machine's memory that wells already seen may take at most, whatever the option says.
 MEMORY_PART = 0.5
 
@@ -32,11 +38,36 @@ class WindowOptions:
         return min(self.image_cache_mb * 2**20, int(MEMORY_PART * psutil.virtual_memory().total))
 
 
-def kept_options(options_class: type[S]) -> S:
+@dataclass(frozen=True)
+class ExportOptions:
+    """What exported pictures and tables look like."""
+
+    width_px: int = setting(2000, "width of the picture in pixels", low=400, high=12_000)
+    whole_well: bool = setting(False, "the whole well; otherwise the part that the canvas shows")
+    gallery_rows: int = setting(8, "slices in each column of the gallery", low=1, high=50)
+    relevance_colours: str = setting(
+        next(iter(RELEVANCE_COLORMAPS)), "colours of relevance, on the canvas and in pictures", choices=tuple(RELEVANCE_COLORMAPS)
+    )
+    stained: bool = setting(True, "slices of the gallery in the colours of the stains, otherwise in grey")
+    cells_as_csv: bool = setting(False, "write the table of cells as CSV, too, beside Parquet")
+    anndata: bool = setting(False, "write cells.h5ad, too: embeddings and places for scanpy; needs the package anndata")
+
+
+@dataclass(frozen=True)
+class GalleryOptions:
+    """How galleries look."""
+
+    shown: int = setting(24, "slices in each column", low=6, high=200)
+    look: str = setting(LOOKS[0], "channels side by side, or all of them in one picture", choices=LOOKS)
+    contrast: str = setting(CONTRASTS[0], "the same for the whole plate, or that of each slice", choices=CONTRASTS)
+    controls: bool = setting(True, "a third column with cells of the plate's negative-control wells")
+
+
+def kept_options(options_class: type[S], kept_as: str = WINDOW) -> S:
     """The options as they were set before; the defaults where they were not, or make no sense any more."""
     known = {field.name for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     try:
-        options = options_class(**{name: value for name, value in remembered_options(WINDOW).items() if name in known})
+        options = options_class(**{name: value for name, value in remembered_options(kept_as).items() if name in known})
         check(options)
     except (SettingsError, TypeError):
         return options_class()

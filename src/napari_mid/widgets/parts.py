@@ -24,8 +24,16 @@ class Section(QFrame):
         self.column.setContentsMargins(6, 4, 6, 6)
         self.column.setSpacing(4)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        #: the rule above it, which goes when it does
+        self.rule: QWidget | None = None
         if title:
             self.column.addWidget(heading(title))
+
+    def setVisible(self, visible: bool) -> None:  # noqa: N802  (Qt's name)
+        """Show or hide it, with the rule above."""
+        super().setVisible(visible)
+        if self.rule is not None:
+            self.rule.setVisible(visible)
 
 
 def heading(title: str) -> QLabel:

@@ -19,9 +19,12 @@ from napari_mid.plates.remembered import corrected_roles, with_remembered_roles
 from napari_mid.preferences import remember_options, remember_roles
 from napari_mid.session import Session
 from napari_mid.viewer.sample_data import sample_plate_steps
+from napari_mid.widgets.keeper import Keeper, results_steps
 from napari_mid.widgets.options import WINDOW, WindowOptions, kept_options
+from napari_mid.widgets.shelf import Shelf
 from napari_mid.widgets.steps import open_steps, overview_steps, plate_label, read_well_steps
 from napari_mid.widgets.work import Jobs
+from napari_mid.workflow.stored_results import StoredResults
 
 #: What to do where an index came without its images.
 NO_IMAGES = "open the folder that holds the images together with their index."
@@ -38,6 +41,10 @@ class PlateActions:
         self.jobs = jobs
         self._options = kept_options(WindowOptions)
         self.cache = WellCache(self._options.cache_bytes)
+        #: the state that comes back another day
+        self.keeper = Keeper(session, jobs)
+        #: plates that were opened before
+        self.shelf = Shelf(session, self._show_plate)
         self._thumbnails: dict[str, Thumbnail] = {}
         self._thumbnails_of: tuple[object, ...] = ()
         session.events.plate_changed.connect(self._take_roles)
@@ -60,19 +67,84 @@ class PlateActions:
         for lane in ("run", "overview", "images"):
             self.jobs.cancel(lane, quiet=True)
         self.cache.clear()
+        self.shelf.keep()
+        known = self.shelf.intensity_of(plate)
         session.plate = plate
+        self.shelf.keep()
         first = well or next((well.name for well in plate.wells.values() if well.has_images), None)
         if first is None:
             session.tell(f"No well of plate {plate.name} has an image on disk: {NO_IMAGES}", "error")
             return
         key = session.plate_key()
-        self.jobs.start(
-            "intensity",
-            "measuring intensities",
-            estimate_intensity_range(plate),
-            lambda intensity: session.offer_intensity(key, intensity),
-        )
+        if known is not None:
+            self.jobs.cancel("intensity", quiet=True)
+            session.intensity = known
+        else:
+            self.jobs.start(
+                "intensity",
+                "measuring intensities",
+                estimate_intensity_range(plate),
+                lambda intensity: session.offer_intensity(key, intensity),
+            )
         session.well = first
+
+    def open_results(self, folder: Path) -> None:
+        """Show the results that ``napari-mid score``, or this window, wrote into `folder`, on their plate."""
+        self.jobs.start("plate", f"reading {folder.name}", results_steps(folder), self._open_stored)
+
+    def _open_stored(self, stored: StoredResults) -> None:
+        session = self.session
+        if session.model is None or session.model.hash != stored.model_hash:
+            name = stored.run["model"]["name"]
+            session.tell(
+                f"These results are of the model {name} ({stored.model_hash[:8]}): choose it above, then open them.", "error"
+            )
+            return
+        if session.plate is not None and str(session.plate.path) == stored.plate_path:
+            self._show_stored(stored, session.plate)
+            return
+
+        def show(plate: Plate) -> None:
+            self._show_stored(stored, plate)
+
+        path = stored.plate_path
+        self.jobs.start("plate", f"opening {plate_label(path)}", open_steps(path), show)
+
+    def _show_stored(self, stored: StoredResults, plate: Plate) -> None:
+        session, plate_map = self.session, stored.plate_map()
+        if plate_map is not None and plate.plate_map is None:
+            plate = plate.with_plate_map(plate_map)
+        known = {name: role for name, role in stored.roles.items() if name in plate.channel_names}
+        first = next((str(name) for name in stored.wells["Metadata_Well"] if name in plate.wells), None)
+        if session.plate is None or str(session.plate.path) != str(plate.path):
+            self._show_plate(plate.with_roles(known), first)
+        contract = session.contract
+        taken = self.keeper.offer(stored, contract.plate) if contract is not None and contract.plate is not None else 0
+        session.tell(f"{taken} scored wells of {plate.name} were read from {stored.folder.name}.")
+
+    def reopen_last(self) -> None:
+        """Open the plate that was open last, with its plate map, model and well."""
+        last = self.keeper.last()
+        if not last:
+            self.session.tell("No plate was open before.")
+            return
+
+        def show(plate: Plate) -> None:
+            self._reopened(plate, last)
+
+        self.jobs.start("plate", f"opening {last['name']}", open_steps(last["plate"]), show)
+
+    def _reopened(self, plate: Plate, last: Mapping[str, Any]) -> None:
+        from napari_mid.plates.plate_map import read_plate_map
+
+        plate = with_remembered_roles(plate)
+        if last.get("plate_map") and Path(last["plate_map"]).is_file():
+            try:
+                plate = plate.with_plate_map(read_plate_map(Path(last["plate_map"])))
+            except MidError as error:
+                self.session.tell(str(error), "warning")
+        well = last.get("well")
+        self._show_plate(plate, well if well in plate.wells and plate.wells[well].has_images else None)
 
     def load_plate_map(self, path: str | Path) -> None:
         """Join the plate map at `path` to the open plate."""

@@ -14,10 +14,11 @@ from napari_mid.plates.plate import Plate
 from napari_mid.reports.caption import words
 from napari_mid.reports.colours import RELEVANCE_COLOURS_CIVIDIS, SCORE_COLOURS, SCORE_LIMITS, rgb_to_hex, to_rgba
 from napari_mid.session import Session
-from napari_mid.viewer.conditions import telling_columns
+from napari_mid.viewer.conditions import number_columns, numbers, telling_columns
 
 ROLE_COLOURS = {"negative_control": "#4c9be8", "positive_control": "#e8684c", "sample": "#a9b665", "empty": "#5a5a5a"}
 UNKNOWN = "#8c8c8c"
+CALL_COLOURS = {"positive": "#fde725", "negative": "#3b528b", "no call": "#b08bd9", "no cells": "#5a5a5a"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class WellColours:
         Legend of categories: label and colour.
     scale
         Legend of numbers: (low, high, (256, 4) RGBA), or None.
+    note
+        How the numbers lie on their scale, where it is not evenly.
     """
 
     colours: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[tuple[str, str], ...] = ()
     scale: tuple[float, float, NDArray[np.float64]] | None = None
+    note: str = ""
 
 
 def by_score(session: Session) -> WellColours:
@@ -49,6 +53,45 @@ def by_cell_count(session: Session) -> WellColours:
     """Number of cells scored, from 0 to the largest on the plate."""
     counts = {name: float(result.n_cells) for name, result in session.results.items()}
     return _by_number(counts, (0.0, max(counts.values(), default=0.0) or 1.0), RELEVANCE_COLOURS_CIVIDIS)
+
+
+def by_percentile(session: Session) -> WellColours:
+    """Per cent of the other negative-control wells that score lower; none where no control is scored."""
+    from napari_mid.workflow.relevance import percentiles_among_controls
+
+    found = percentiles_among_controls(session.results.values())
+    return _by_number({name: value for name, value in found.items() if np.isfinite(value)}, (0.0, 100.0), SCORE_COLOURS)
+
+
+def by_warnings(session: Session) -> WellColours:
+    """Number of warnings of each scored well."""
+    counts = {name: float(len(result.warnings)) for name, result in session.results.items()}
+    return _by_number(counts, (0.0, max(counts.values(), default=0.0) or 1.0), RELEVANCE_COLOURS_CIVIDIS)
+
+
+def by_call(session: Session) -> WellColours:
+    """What each scored well is called."""
+    calls = {name: result.call for name, result in session.results.items()}
+    return _by_category(calls, {call: CALL_COLOURS.get(call, UNKNOWN) for call in dict.fromkeys(sorted(calls.values()))})
+
+
+def by_dose(session: Session) -> WellColours:
+    """Concentration in the plate map, from the lowest above 0 to the highest, on a logarithmic scale."""
+    doses = {name: float(value) for name, value in numbers(session.plate, "concentration").items()}
+    above = [dose for dose in doses.values() if dose > 0]
+    if not above:
+        return WellColours()
+    low, high = min(above), max(above)
+    high = high if high > low else 10 * low
+    places = {name: float(np.log10(max(dose, low) / low)) for name, dose in doses.items()}
+    painted = _by_number(places, (0.0, float(np.log10(high / low))), RELEVANCE_COLOURS_CIVIDIS)
+    return WellColours(painted.colours, scale=(low, high, RELEVANCE_COLOURS_CIVIDIS), note="logarithmic")
+
+
+def by_number_column(session: Session, column: str) -> WellColours:
+    """A column of the plate map that holds numbers, from its lowest to its highest."""
+    found = numbers(session.plate, column)
+    return _by_number(found, (min(found.values()), max(found.values())), RELEVANCE_COLOURS_CIVIDIS)
 
 
 def by_role(session: Session) -> WellColours:
@@ -75,14 +118,27 @@ MODES: dict[str, Callable[[Session], WellColours]] = {
     "score": by_score,
     "role": by_role,
     "compound": by_compound,
+    "dose": by_dose,
     "cell count": by_cell_count,
+    "percentile": by_percentile,
+    "call": by_call,
+    "warnings": by_warnings,
 }
+#: Those that wells have once they are scored.
+FROM_SCORES = ("score", "cell count", "percentile", "call", "warnings")
 
 
 def modes(session: Session) -> dict[str, Callable[[Session], WellColours]]:
     """What the wells can be coloured by: the user's own columns of the plate map as well."""
-    own = telling_columns(session.plate) if session.plate is not None else []
-    return MODES | {words(column): functools.partial(by_column, column=column) for column in own if words(column) not in MODES}
+    plate = session.plate
+    found = dict(MODES)
+    if plate is None:
+        return found
+    for column in number_columns(plate):
+        found.setdefault(words(column), functools.partial(by_number_column, column=column))
+    for column in telling_columns(plate):
+        found.setdefault(words(column), functools.partial(by_column, column=column))
+    return found
 
 
 def distinct_colours(n: int) -> list[str]:

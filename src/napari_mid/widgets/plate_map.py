@@ -17,6 +17,10 @@ SMALLEST_PX, LARGEST_PX = 11, 40
 HEADER_PX = 20
 #: A well that has images and no value, one that has no image, and the outlines.
 NO_VALUE, OUTLINE, CURSOR, TEXT = QColor("#7d848c"), QColor("#5a626a"), QColor("#ffd166"), QColor("#c8ccd0")
+#: A well that is being scored, one that could not be, and how much is left of one that the filter leaves aside.
+RUNNING, FAILED, FADED = QColor("#4cc38a"), QColor("#ff7b72"), 0.15
+#: The dot of a well that has a score.
+SCORED = QColor(20, 22, 26, 190)
 
 _ARROWS = {Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1), Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0)}
 
@@ -33,12 +37,14 @@ class PlateMapView(QWidget):
         self._mode = next(iter(MODES))
         self.painted = WellColours()
         self._cursor: tuple[int, int] | None = None
+        self._aside: frozenset[str] = frozenset()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("plate map")
         listen(self, self._on_plate, session.events.plate_changed)
         listen(self, self.refresh, session.events.results_changed)
+        listen(self, self._redraw, session.events.progress_changed)
         listen(self, self._on_well, session.events.well_changed)
 
     @property
@@ -56,10 +62,23 @@ class PlateMapView(QWidget):
         """Name of the well that the arrow keys have reached."""
         return None if self._cursor is None else well_name(*self._cursor)
 
+    @property
+    def aside(self) -> frozenset[str]:
+        """Wells that the filter leaves aside: they are faint."""
+        return self._aside
+
+    @aside.setter
+    def aside(self, wells: frozenset[str]) -> None:
+        self._aside = wells
+        self.update()
+
     def refresh(self) -> None:
         """Colour the wells anew."""
         found = modes(self.session)
         self.painted = found.get(self._mode, found[next(iter(MODES))])(self.session)
+        self.update()
+
+    def _redraw(self) -> None:
         self.update()
 
     def _on_plate(self) -> None:
@@ -157,13 +176,33 @@ class PlateMapView(QWidget):
                 painter.drawLine(middle.topRight(), middle.bottomLeft())
             return
         colour = self.painted.colours.get(name)
+        painter.setOpacity(FADED if name in self._aside else 1.0)
         painter.setPen(QPen(NO_VALUE, 1.2))
         painter.setBrush(Qt.BrushStyle.NoBrush if colour is None else QColor(colour))
         painter.drawEllipse(inner)
+        painter.setOpacity(1.0)
+        self._paint_progress(painter, name, inner)
         if name == self.session.well:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(Qt.GlobalColor.white, 2))
             painter.drawEllipse(inner.adjusted(-0.5, -0.5, 0.5, 0.5))
+
+    def _paint_progress(self, painter: QPainter, name: str, inner: QRectF) -> None:
+        """A thick ring where the well is being scored, a stroke through it where it could not be, a dot where it is."""
+        progress = self.session.progress
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if name == progress.running:
+            painter.setPen(QPen(RUNNING, 2.5))
+            painter.drawEllipse(inner)
+        elif name in progress.failed:
+            painter.setPen(QPen(FAILED, 2))
+            painter.drawEllipse(inner)
+            painter.drawLine(inner.bottomLeft(), inner.topRight())
+        elif name in self.session.results:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(SCORED)
+            radius = max(1.0, 0.09 * inner.width())
+            painter.drawEllipse(inner.center(), radius, radius)
 
     # -- mouse and keys --------------------------------------------------------------------------------------------------------
 
@@ -207,6 +246,10 @@ class PlateMapView(QWidget):
         result = self.session.results.get(name)
         if not well.has_images:
             lines.append("no images on disk")
+        elif name == self.session.progress.running:
+            lines.append("being scored")
+        elif name in self.session.progress.failed:
+            lines.append(f"could not be scored: {self.session.progress.failed[name]}")
         elif result is None:
             lines.append(f"{len(well.fields)} field" + ("" if len(well.fields) == 1 else "s") + ", not scored")
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -13,26 +12,29 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QInputDialog,
-    QLabel,
+    QLineEdit,
     QMenu,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_mid.plates.field import ROLES
+from napari_mid.errors import SettingsError
 from napari_mid.plates.plate import Plate
 from napari_mid.session import Session
+from napari_mid.viewer.conditions import wells_table
+from napari_mid.viewer.filters import EXAMPLE, matching
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.channel_roles import ChannelRoles, elided
 from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.legend import Legend
 from napari_mid.widgets.options import WindowOptions
-from napari_mid.widgets.parts import CAUTION, listen, show_text, text_label
+from napari_mid.widgets.parts import CAUTION, QUIET, listen, show_text, text_label
 from napari_mid.widgets.plate_colours import MODES, modes
 from napari_mid.widgets.plate_map import PlateMapView
+from napari_mid.widgets.plate_tabs import PlateTabs
 from napari_mid.widgets.reading_row import ReadingRow
 from napari_mid.widgets.settings_form import SettingsForm
 
@@ -43,8 +45,6 @@ CONTROLS_PX = 240
 NOT_TEXT_PX = 36
 #: Width of the column of channels and how they are read, in pixels.
 CHANNELS_PX = 270
-#: Room for the name of a channel in it; longer names are shown in the tooltip.
-CHANNEL_NAME_PX = 120
 
 
 class PlatePanel(QWidget):
@@ -55,6 +55,7 @@ class PlatePanel(QWidget):
         self.session = session
         self.actions = actions
         self.map = PlateMapView(session)
+        self.tabs = PlateTabs(session, actions)
         self.map.well_chosen.connect(actions.open_well)
         self.legend = Legend(self.map)
         self.roles = ChannelRoles(session, actions)
@@ -64,6 +65,7 @@ class PlatePanel(QWidget):
         bind_keys(self, session, actions)
         listen(self, self._show, session.events.plate_changed)
         listen(self, self._show_count, session.events.results_changed, session.events.model_changed)
+        listen(self, self._filter, session.events.plate_changed, session.events.results_changed)
         self._show()
 
     def _build(self) -> None:
@@ -73,11 +75,17 @@ class PlatePanel(QWidget):
         menu.addAction("Folder…", self.choose_folder)
         menu.addAction("Index file…", self.choose_index)
         menu.addAction("Web address…", self.choose_address)
+        menu.addSeparator()
+        menu.addAction("Results…", self.choose_results).setToolTip("A folder that napari-mid score wrote")
+        last = self.actions.keeper.last()
+        if last:
+            menu.addAction(f"{last['name']}, open last", self.actions.reopen_last).setToolTip(str(last["plate"]))
+        menu.setToolTipsVisible(True)
         self.open_button.setMenu(menu)
         self.map_button = QPushButton("Plate map…")
         self.map_button.setToolTip("Load a CSV, TSV or XLSX table that says what is in each well")
         self.map_button.clicked.connect(self.choose_plate_map)
-        self.counts, self.notes = text_label(), text_label(CAUTION)
+        self.counts, self.notes, self.filtered = text_label(), text_label(CAUTION), text_label(QUIET)
         self.mode = QComboBox()
         self.mode.addItems(list(MODES))
         self.mode.currentTextChanged.connect(self._colour_by)
@@ -93,6 +101,11 @@ class PlatePanel(QWidget):
         buttons.addWidget(self.map_button, 1)
         form = QFormLayout()
         form.addRow("colour by", self.mode)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("compound = DMSO")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._filter)
+        form.addRow("show only", self.filter)
         whole_plate = QHBoxLayout()
         whole_plate.addWidget(self.overview, 1)
         whole_plate.addWidget(self.score_all, 1)
@@ -111,6 +124,7 @@ class PlatePanel(QWidget):
         column.addWidget(self.counts)
         column.addWidget(self.notes)
         column.addLayout(form)
+        column.addWidget(self.filtered)
         column.addLayout(whole_plate)
         column.addWidget(more)
         column.addWidget(self.options)
@@ -118,6 +132,7 @@ class PlatePanel(QWidget):
         left = _scrolling(controls)
         left.setFixedWidth(CONTROLS_PX)
         middle = QVBoxLayout()
+        middle.addWidget(self.tabs)
         middle.addWidget(self.legend)
         middle.addWidget(_scrolling(self.map), 1)
         choices = QWidget()
@@ -155,6 +170,12 @@ class PlatePanel(QWidget):
         elif given and address:
             self.actions.open_plate(address)
 
+    def choose_results(self) -> None:
+        """Ask for a folder of results and show them on their plate."""
+        path = QFileDialog.getExistingDirectory(self, "Folder of results (wells.csv, cells.parquet, run.json)")
+        if path:
+            self.actions.open_results(Path(path))
+
     def choose_plate_map(self) -> None:
         """Ask for a plate map and join it."""
         start = str(self.session.plate.path) if self.session.plate is not None else ""
@@ -168,6 +189,25 @@ class PlatePanel(QWidget):
     def _colour_by(self, mode: str) -> None:
         self.map.mode = mode
         self.legend.refresh()
+
+    def _filter(self) -> None:
+        """Wells that do not fulfil what is typed become faint."""
+        plate, text = self.session.plate, self.filter.text()
+        self.filter.setToolTip(f"Wells that do not fulfil this become faint: {EXAMPLE}")
+        if plate is None or not text.strip():
+            self.map.aside = frozenset()
+            show_text(self.filtered, "")
+            return
+        table = wells_table(plate, self.session.results)
+        self.filter.setToolTip(f"{self.filter.toolTip()}.\nColumns: {', '.join(map(str, table.columns))}")
+        try:
+            mask = matching(table, text)
+        except SettingsError as error:
+            show_text(self.filtered, str(error))
+            return
+        names = list(plate.wells)
+        self.map.aside = frozenset(name for name, kept in zip(names, mask, strict=True) if not kept)
+        show_text(self.filtered, f"{int(mask.sum())} of {_count(len(names), 'well')}")
 
     def _show(self) -> None:
         plate = self.session.plate
@@ -200,48 +240,6 @@ class PlatePanel(QWidget):
         self.legend.refresh()
 
 
-class ChannelRoles(QFrame):
-    """A combo box for each channel of the plate: what it shows."""
-
-    def __init__(self, session: Session, actions: Actions) -> None:
-        super().__init__()
-        self.session = session
-        self.actions = actions
-        self.combos: dict[str, QComboBox] = {}
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(2)
-        listen(self, self._show, session.events.plate_changed)
-        self._show()
-
-    def _show(self) -> None:
-        plate = self.session.plate
-        names = [] if plate is None else list(plate.channel_names)
-        if names != list(self.combos):
-            while self._form.rowCount():
-                self._form.removeRow(0)
-            self.combos = {name: self._combo(name) for name in names}
-            if names:
-                self._form.addRow(QLabel("What the channels show"))
-            for name, combo in self.combos.items():
-                label = QLabel(elided(self, name, CHANNEL_NAME_PX))
-                label.setToolTip(name)
-                self._form.addRow(label, combo)
-        for channel in plate.channels if plate is not None else ():
-            combo = self.combos[channel.name]
-            combo.blockSignals(True)
-            combo.setCurrentText(channel.role)
-            combo.blockSignals(False)
-
-    def _combo(self, name: str) -> QComboBox:
-        combo = QComboBox()
-        combo.addItems(ROLES)
-        combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        combo.setToolTip(f"What {name} shows; one channel must show the nucleus")
-        combo.currentTextChanged.connect(lambda role: self.actions.set_roles({name: role}))
-        return combo
-
-
 def summary(plate: Plate) -> str:
     """The plate's format, then its wells, fields, channels and missing files."""
     with_images = [well for well in plate.wells.values() if well.has_images]
@@ -256,12 +254,6 @@ def summary(plate: Plate) -> str:
 def has_images(plate: Plate | None) -> bool:
     """Whether a plate is open and there is something to look at on it."""
     return plate is not None and any(well.has_images for well in plate.wells.values())
-
-
-def elided(widget: QWidget, text: str, width_px: int) -> str:
-    """`text` without its middle where it is wider than `width_px`."""
-    fitting: str = widget.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, width_px)
-    return fitting
 
 
 def _count(n: int, unit: str) -> str:

@@ -51,7 +51,7 @@ class ScoreCard(Section):
         self.score.setToolTip(result.call_reason)
         show_text(self.reason, result.call_reason if result.call == NO_CALL else "")
         self.cells.setToolTip(trust_text(result))
-        self.strip.show_score(result.score if scored else None, result.interval, threshold, controls)
+        self.strip.show_score(result.score if scored else None, result.interval, threshold, controls, result.set_scores.tolist())
         show_text(self.among, among_controls(result.score, controls) if scored else "")
         self.cells.setText(f"{cells_text(result.n_cells, int(result.excluded.sum()))} · {result.model_name}")
         show_text(self.warnings, "\n".join(f"⚠ {warning}" for warning in result.warnings))

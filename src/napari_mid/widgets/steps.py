@@ -103,6 +103,21 @@ class Located:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Of many wells, this one is scored now."""
+
+    well: str
+
+
+@dataclass(frozen=True)
+class WellFailure:
+    """Of many wells, this one could not be scored."""
+
+    well: str
+    error: MidError
+
+
 def locate_steps(
     plate: Plate, well: str, images: WellImages | None, settings: DetectionSettings, device: str, *, outlines: bool = False
 ) -> Steps[Located]:
@@ -156,7 +171,7 @@ def run_steps(session: Session, plate: Plate, well: str) -> Generator[Progress |
 
 
 def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generator[Progress | Partial[Any], None, None]:
-    """What `Actions.score_all` does: a `Partial` with the result or the error of each well."""
+    """What `Actions.score_all` does: a `Partial` with `Begun`, then one with the result or the `WellFailure`, of each well."""
     from napari_mid.cells.from_tables import nuclei_of_well
     from napari_mid.workflow.exclude import left_out_steps
     from napari_mid.workflow.score_well import score_well_steps
@@ -169,6 +184,7 @@ def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generat
     assert model is not None
     intensity = yield from _known_intensity(session, plate)
     for done, well in enumerate(wells):
+        yield Partial(Begun(well))
         try:
             given = nuclei.get(well)
             if given is None and table is not None:
@@ -182,5 +198,5 @@ def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generat
                     break
                 yield Progress("scoring wells", done, len(wells), f"{well}: {step.step}")
         except MidError as error:
-            yield Partial(error)
+            yield Partial(WellFailure(well, error))
     yield Progress("scoring wells", len(wells), len(wells))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -46,7 +47,7 @@ class Window:
         #: the panels that are open, by name; docks put themselves here
         self.panels: dict[str, QWidget] = {}
         self.session.events.told.connect(self._tell)
-        self._drops = PlateDrops(drop_target(viewer), self._drop, lambda: bool(self.panels))
+        self._drops = PlateDrops(drop_target(viewer), self._drop, self._drop_results, lambda: bool(self.panels))
         self._untold: list[Message] = []
         bind_canvas_keys(viewer, self.session, self.actions)
         main_window(viewer).destroyed.connect(self._on_destroyed)
@@ -80,6 +81,12 @@ class Window:
             self.open_layout()
         self.actions.open_plate(path)
 
+    def _drop_results(self, path: str) -> None:
+        """Show the results that were dropped."""
+        if not self.panels:
+            self.open_layout()
+        self.actions.open_results(Path(path))
+
     def _load_model_when_idle(self) -> None:
         """Take the demo model, but let a plate that is being opened go first: importing torch takes seconds."""
         if not self._is_open() or self.session.model is not None or self.jobs.running("model"):
@@ -110,6 +117,7 @@ class Window:
         return viewer is not None and is_open(viewer)
 
     def _on_destroyed(self) -> None:
+        self.actions.keeper.stop()
         self.jobs.shutdown()
         disconnect_all(self.session.events)
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 #: A lane whose progress is not shown: its work comes and goes while the user looks around.
 QUIET_LANE = "preview"
 #: Lanes whose progress is shown before that of the others, the most important first.
-LANES = ("run", "exclude", "plate", "model", "images", "overview", "outlines", "intensity")
+LANES = ("run", "exclude", "evidence", "cell", "plate", "model", "images", "overview", "controls", "outlines", "intensity")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,174 @@
+"""How the window feels: how long the event loop is held up while a plate is opened, a well is run, looked through and exported.
+
+    xvfb-run -a python benchmarks/interaction.py --wells 96 --out interaction.json
+
+A timer is to fire every few milliseconds; what it comes late is what somebody in front of the window would have waited. Part of
+it is napari's own (making layers) and Python's (imports of the first run), so that each is told apart by what was going on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+#: The timer's interval, and the longest that our code may hold up the event loop, in milliseconds.
+TICK_MS, LONGEST_MS = 5, 100
+#: A click is to reach gallery and inspector within this, in milliseconds.
+CLICK_MS = 50
+CLICKS = 20
+
+
+class Watchdog:
+    """Notes how late a timer fires."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import Qt, QTimer
+
+        self.late: dict[str, list[float]] = {}
+        self._what, self._last = "", time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start(TICK_MS)
+
+    @contextmanager
+    def watch(self, what: str) -> Iterator[None]:
+        """Note it under `what`."""
+        self._what, self._last = what, time.perf_counter()
+        try:
+            yield
+        finally:
+            self._tick()
+            self._what = ""
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        if self._what:
+            self.late.setdefault(self._what, []).append(1000 * (now - self._last) - TICK_MS)
+        self._last = now
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """Per what was going on: the longest, the 99th percentile, and how often it was above the limit."""
+        return {
+            what: {
+                "longest_ms": round(max(late), 1),
+                "p99_ms": round(float(np.percentile(late, 99)), 1),
+                "above_limit": sum(each > LONGEST_MS for each in late),
+                "ticks": len(late),
+            }
+            for what, late in self.late.items()
+        }
+
+
+def main() -> None:
+    """Drive the window and print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--plate", type=Path, help="a plate with images; one is simulated where not given")
+    parser.add_argument("--wells", type=int, default=96)
+    parser.add_argument("--fields", type=int, default=4)
+    parser.add_argument("--field-px", type=int, default=1080)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(options.plate or simulated(Path(folder) / "plate", options), Path(folder))
+    text = json.dumps(found, indent=2)
+    print(text)
+    if options.out:
+        options.out.write_text(text + "\n", encoding="utf-8")
+
+
+def simulated(out: Path, options: argparse.Namespace) -> Path:
+    """A plate to look at."""
+    from napari_mid.progress import finish
+    from napari_mid.simulation.plate import simulate_steps
+    from napari_mid.simulation.settings import SimulationSettings
+
+    settings = SimulationSettings(wells=options.wells, fields=options.fields, field_px=options.field_px)
+    return finish(simulate_steps(out, settings))
+
+
+def measure(plate: Path, folder: Path) -> dict[str, Any]:
+    """Open, run, click, scroll, export."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.widgets.exporter import SCREENSHOT
+    from napari_mid.widgets.open import open_layout
+    from napari_mid.widgets.options import ExportOptions
+
+    viewer = napari.Viewer()
+    window = open_layout(viewer)
+    session, actions, panel = window.session, window.actions, window.panels["MID"]
+    app = QApplication.instance()
+    assert app is not None
+
+    def until(ready: Callable[[], bool], seconds: float = 1800) -> None:
+        end = time.monotonic() + seconds
+        while not ready():
+            app.processEvents()
+            time.sleep(0.001)
+            if time.monotonic() > end:
+                raise TimeoutError("the window did not get there")
+
+    def settle(seconds: float = 1.0) -> None:
+        end = time.monotonic() + seconds
+        until(lambda: time.monotonic() > end)
+
+    session.model = load_model(demo_model_path())
+    settle()
+    dog = Watchdog()
+    with dog.watch("nothing"):
+        settle(2.0)
+    with dog.watch("open"):
+        actions.open_plate(plate)
+        until(lambda: session.images is not None and session.intensity is not None)
+        settle()
+    with dog.watch("run"):
+        actions.run()
+        until(lambda: session.result is not None and not session.result.preliminary and not window.jobs.running("run"))
+        settle()
+    assert session.result is not None
+    galleries = panel.galleries
+    with dog.watch("scroll"):
+        galleries.shown.setValue(200)
+        for gallery in (galleries.relevant, galleries.irrelevant):
+            bar = gallery.verticalScrollBar()
+            for place in np.linspace(0, bar.maximum(), 40):
+                bar.setValue(int(place))
+                app.processEvents()
+    clicks = []
+    for cell in np.random.default_rng(0).integers(0, session.result.n_cells, CLICKS).tolist():
+        begun = time.perf_counter()
+        session.cell = cell
+        app.processEvents()
+        clicks.append(1000 * (time.perf_counter() - begun))
+    with dog.watch("export"):
+        actions.exporter.save(SCREENSHOT, ExportOptions(whole_well=True), folder / "shot.png")
+        until(lambda: not window.jobs.running("export"))
+        actions.exporter.save_tables(ExportOptions(), folder / "tables")
+        until(lambda: not window.jobs.running("export"))
+    with dog.watch("next well"):
+        actions.step_well(1)
+        until(lambda: session.images is not None)
+        settle()
+    found = {
+        "cells": int(next(iter(session.results.values())).n_cells),
+        "event_loop": dog.table(),
+        "click_ms": {"median": round(float(np.median(clicks)), 1), "longest": round(max(clicks), 1), "limit": CLICK_MS},
+    }
+    window.jobs.shutdown()
+    viewer.close()
+    return found
+
+
+if __name__ == "__main__":
+    main()

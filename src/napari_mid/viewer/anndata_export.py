@@ -1,0 +1,55 @@
+"""Scored cells as AnnData, for scanpy and squidpy: embeddings in ``X``, places in ``obsm["spatial"]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_mid.errors import SettingsError, WellError
+from napari_mid.files import atomic_path
+
+if TYPE_CHECKING:
+    from napari_mid.workflow.score_plate import PlateResult
+
+NAME = "cells.h5ad"
+
+
+def check_anndata() -> None:
+    """Raise `SettingsError` where the package is not installed."""
+    try:
+        import anndata  # noqa: F401
+    except ImportError as error:
+        raise SettingsError('AnnData files need the package anndata: pip install "napari-mid[anndata]".') from error
+
+
+def write_anndata(scored: PlateResult, folder: Path) -> Path:
+    """Write ``cells.h5ad``: a row per cell of every scored well, columns of the tables in ``obs``, the run record in ``uns``.
+
+    Raises
+    ------
+    SettingsError
+        If anndata is not installed.
+    WellError
+        If no well has its embeddings: those of another day are not kept.
+    """
+    check_anndata()
+    import anndata
+
+    results = [result for result in scored.results if result.n_cells and len(result.embeddings) == result.n_cells]
+    if not results:
+        raise WellError("No scored well has its embeddings in memory; press Run or Score all wells, then export again.")
+    cells = pd.concat([result.cells for result in results], ignore_index=True)
+    cells.index = [f"{row.Metadata_Well}-{number}" for number, row in enumerate(cells.itertuples())]  # type: ignore[assignment]
+    for name in cells.columns:
+        if cells[name].dtype == object:
+            cells[name] = cells[name].astype(str)
+    table = anndata.AnnData(X=np.concatenate([result.embeddings for result in results]), obs=cells)
+    table.obsm["spatial"] = cells[["Nuclei_Location_Center_X", "Nuclei_Location_Center_Y"]].to_numpy(dtype=float)
+    table.uns["model"] = {"name": results[0].model_name, "hash": results[0].model_hash}
+    path = Path(folder) / NAME
+    with atomic_path(path) as temporary:
+        table.write_h5ad(temporary)
+    return path

@@ -1,0 +1,131 @@
+"""Draws pictures and writes tables in the background: what is exported is what was there when it was asked for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mid.errors import MidError
+from napari_mid.files import atomic_path
+from napari_mid.progress import Progress, Steps
+from napari_mid.session import Session
+from napari_mid.viewer.anndata_export import check_anndata, write_anndata
+from napari_mid.viewer.export import captured_gallery, captured_plate_map, captured_view, session_results
+from napari_mid.viewer.presenter import Presenter
+from napari_mid.widgets.options import ExportOptions
+from napari_mid.widgets.work import Jobs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from napari_mid.workflow.score_plate import PlateResult
+
+#: Lanes of work.
+LANE, PREVIEW_LANE = "export", "export preview"
+#: Width of a preview in pixels.
+PREVIEW_PX = 760
+#: What can be drawn.
+SCREENSHOT, GALLERY, PLATE_MAP = "screenshot", "gallery", "plate map"
+
+
+class Exporter:
+    """Writes what the window shows."""
+
+    def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
+        self.session = session
+        self.jobs = jobs
+        self.presenter = presenter
+
+    def capture(self, what: str, options: ExportOptions) -> Callable[[int], Figure]:
+        """What there is to draw now; the function that is given draws it so many pixels wide, in any thread.
+
+        Raises
+        ------
+        WellError
+            If there is nothing to draw.
+        """
+        if what == GALLERY:
+            return captured_gallery(self.session, rows=options.gallery_rows, stained=options.stained)
+        if what == PLATE_MAP:
+            return captured_plate_map(self.session)
+        from napari_mid.reports.annotated import annotated_figure
+
+        self.presenter.relevance_colours = options.relevance_colours
+        view = captured_view(self.presenter, whole_well=options.whole_well)
+        return lambda width_px: annotated_figure(view(), width_px)
+
+    def preview(self, what: str, options: ExportOptions, show: Callable[[bytes], object]) -> None:
+        """Draw it small, and `show` the PNG."""
+        try:
+            drawn = self.capture(what, options)
+        except MidError as error:
+            self.session.tell(str(error), "warning")
+            return
+        self.jobs.start(PREVIEW_LANE, f"drawing the {what}", _png_steps(drawn), show)
+
+    def save(self, what: str, options: ExportOptions, path: Path) -> None:
+        """Write it as PNG, PDF or SVG, as the suffix of `path` says."""
+        self._start(what, lambda: _save_steps(self.capture(what, options), options.width_px, path))
+
+    def save_tables(self, options: ExportOptions, folder: Path) -> None:
+        """Write the tables of all scored wells into `folder`."""
+
+        def prepared() -> Steps[Path]:
+            if options.anndata:
+                check_anndata()
+            return _tables_steps(session_results(self.session), options, folder)
+
+        self._start("tables", prepared)
+
+    def _start(self, what: str, prepared: Callable[[], Steps[Path]]) -> None:
+        session = self.session
+        try:
+            steps = prepared()
+        except MidError as error:
+            session.tell(str(error), "error")
+            return
+        self.jobs.start(LANE, f"writing the {what}", steps, lambda path: session.tell(f"Saved {path}."))
+
+
+def _png_steps(drawn: Callable[[int], Figure]) -> Steps[bytes]:
+    yield Progress("drawing", 0, 0)
+    figure, buffer = drawn(PREVIEW_PX), io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=figure.dpi, facecolor=figure.get_facecolor())
+    return buffer.getvalue()
+
+
+def _save_steps(drawn: Callable[[int], Figure], width_px: int, path: Path) -> Steps[Path]:
+    from napari_mid.reports.page import save_figure
+
+    yield Progress("drawing", 0, 2, path.name)
+    figure = drawn(width_px)
+    yield Progress("writing", 1, 2, path.name)
+    return _written(lambda: save_figure(figure, path))
+
+
+def _tables_steps(scored: PlateResult, options: ExportOptions, folder: Path) -> Steps[Path]:
+    from napari_mid.workflow.score_plate import cells_table, write_results
+
+    yield Progress("writing tables", 0, 3, folder.name)
+    _written(lambda: write_results(scored, folder))
+    if options.cells_as_csv:
+        yield Progress("writing tables", 1, 3, "cells.csv")
+
+        def write_csv() -> None:
+            with atomic_path(folder / "cells.csv") as path:
+                cells_table(scored).to_csv(path, index=False)
+
+        _written(write_csv)
+    if options.anndata:
+        yield Progress("writing tables", 2, 3, "cells.h5ad")
+        _written(lambda: write_anndata(scored, folder))
+    return folder
+
+
+def _written(write: Callable[[], Path | None]) -> Path:
+    try:
+        return write() or Path()
+    except OSError as error:
+        raise MidError(f"The file could not be written: {error}. Choose another folder.") from error

@@ -1,0 +1,101 @@
+"""Pictures and tables: a preview first, written in the background, the choices remembered."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from napari_mid.session import Message
+from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCREENSHOT
+from napari_mid.widgets.options import EXPORT, ExportOptions, kept_options
+from napari_mid.widgets.window import MID, Window
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def told(scored: Window) -> list[Message]:
+    messages: list[Message] = []
+    scored.session.events.told.connect(messages.append)
+    return messages
+
+
+def written(window: Window, wait: Wait) -> None:
+    wait(lambda: not window.jobs.running("export"))
+
+
+@pytest.mark.parametrize("what", [SCREENSHOT, GALLERY, PLATE_MAP])
+def test_the_preview_is_what_is_saved(scored: Window, wait: Wait, tmp_path: Path, what: str) -> None:
+    dialog = scored.panels[MID].export.open_dialog(what)
+    wait(lambda: dialog.picture.pixmap() is not None and not dialog.picture.pixmap().isNull())
+    dialog.form.set_value("width_px", 900)
+    dialog.save(tmp_path / "picture")
+    written(scored, wait)
+    saved = np.asarray(Image.open(tmp_path / "picture.png").convert("L"))
+    assert saved.shape[1] == 900
+    small = dialog.picture.pixmap()
+    assert small.height() / small.width() == pytest.approx(saved.shape[0] / saved.shape[1], rel=0.25)
+
+
+def test_choices_are_remembered_and_the_canvas_has_the_colours_of_the_picture(scored: Window, wait: Wait) -> None:
+    row = scored.panels[MID].export
+    dialog = row.open_dialog(SCREENSHOT)
+    dialog.form.set_value("relevance_colours", "blue to yellow (colour-blind)")
+    dialog.form.set_value("whole_well", True)
+    dialog.reject()
+    options = kept_options(ExportOptions, EXPORT)
+    assert options.whole_well
+    assert options.relevance_colours == row.colours.currentText() == scored.presenter.relevance_colours
+    wait(lambda: not scored.jobs.running("export preview"))
+
+
+def test_a_picture_shows_what_was_there_when_it_was_asked_for(scored: Window, wait: Wait, tmp_path: Path) -> None:
+    draw = scored.actions.exporter.capture(SCREENSHOT, ExportOptions(whole_well=True))
+    before = draw(600)
+    scored.actions.step_well(1)
+    again = draw(600)
+    for first, second in zip(before.axes, again.axes, strict=True):
+        assert first.get_label() == second.get_label()
+    images = [figure.axes[0].get_images()[0].get_array() for figure in (before, again)]
+    np.testing.assert_array_equal(*images)
+    wait(lambda: scored.session.images is not None)
+
+
+def test_tables_also_as_csv(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:
+    scored.actions.exporter.save_tables(ExportOptions(cells_as_csv=True), tmp_path / "out")
+    written(scored, wait)
+    parquet, csv = pd.read_parquet(tmp_path / "out" / "cells.parquet"), pd.read_csv(tmp_path / "out" / "cells.csv")
+    np.testing.assert_allclose(csv["relevance"], parquet["relevance"])
+    np.testing.assert_allclose(csv["relevance"], scored.session.result.cells["relevance"])
+    assert "Saved" in told[-1].text
+
+
+def test_without_anndata_it_says_what_to_install(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:
+    if importlib.util.find_spec("anndata"):
+        pytest.skip("anndata is installed")
+    scored.actions.exporter.save_tables(ExportOptions(anndata=True), tmp_path / "out")
+    assert "pip install" in told[-1].text
+    assert not (tmp_path / "out").exists()
+
+
+def test_anndata_holds_embeddings_and_places(scored: Window, wait: Wait, tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    scored.actions.exporter.save_tables(ExportOptions(anndata=True), tmp_path)
+    written(scored, wait)
+    table = anndata.read_h5ad(tmp_path / "cells.h5ad")
+    result = scored.session.result
+    np.testing.assert_allclose(table.X, result.embeddings)
+    np.testing.assert_allclose(table.obsm["spatial"][:, 0], result.cells["Nuclei_Location_Center_X"])
+
+
+def test_a_folder_that_cannot_be_written_is_told(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:
+    (tmp_path / "file").write_text("")
+    scored.actions.exporter.save(SCREENSHOT, ExportOptions(width_px=500), tmp_path / "file" / "a.png")
+    written(scored, wait)
+    assert "could not be written" in told[-1].text
