@@ -91,6 +91,10 @@ def test_results_become_metrics_tables_and_a_page(results: Path, tmp_path: Path,
     assert set(metrics["baselines"]) == {"cell_count", "well_position"}
     assert metrics["baselines"]["cell_count"]["metrics"]["auroc"]["value"] == 0.5, "every well has 30 cells"
     assert metrics["baselines"]["cell_count"]["minus_mid"]["auroc"]["high"] < 0
+    tests = metrics["baselines"]["cell_count"]["paired"]
+    assert tests["swap_auroc"] < 0.05
+    assert tests["only_reference"] > tests["only_right"] == 0
+    assert tests["mcnemar"] == pytest.approx(2 * 0.5 ** tests["only_reference"])
     assert "cross-validated" in metrics["baselines_trained"]
     assert metrics["permuted_labels"]["auroc"] == pytest.approx(0.5, abs=0.06)
     assert [row["dose"] for row in metrics["doses"]] == [1, 10]
@@ -195,12 +199,14 @@ def test_a_plate_is_scored_first(disc_plate: Path, small_model: MidModel, tmp_pa
         model,
     ]
     arguments += ["--positive", "positive_control", "--resamples", 20, "--out", out]
-    assert evaluate(*arguments, "--baselines", "mean_intensity", "mean_pooled") == 0
+    networks = ["gated_attention_mil", "gated_attention_encoder", "single_cell"]
+    brief = ["--network-steps", 2, "--network-cells", 5, "--network-backbone", "test_resnet"]
+    assert evaluate(*arguments, *brief, "--baselines", "mean_intensity", "mean_pooled", *networks) == 0
     found = json.loads((out / "metrics.json").read_text())
     assert found["n"] == 5
     assert any("A06" in note for note in found["notes"]), "the well without nuclei is named"
     assert found["baselines"]["mean_intensity"]["metrics"]["auroc"]["value"] > 0.5
-    assert "mean_pooled" in found["baselines"]
+    assert {"mean_pooled", *networks} <= set(found["baselines"])
     (scores,) = (out / "scores").iterdir()
     again = tmp_path / "again"
     assert evaluate(scores, *arguments[4:-1], again) == 0, "what was scored is results like any other"
@@ -248,3 +254,54 @@ def test_results_that_do_not_belong_together_are_refused(
 def test_a_plate_without_a_model_is_refused(disc_plate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(disc_plate, "--label", "role", "--out", tmp_path / "o") == 1
     assert "--model" in capsys.readouterr().err
+
+
+def seeds_of(results: Path, folder: Path, hashes: tuple[str, ...]) -> list[Path]:
+    """The same results as if models that differ in their seed had made them; the later ones score a little worse."""
+    made = []
+    for number, key in enumerate(hashes):
+        other = folder / key
+        other.mkdir()
+        wells = pd.read_csv(results / "wells.csv")
+        wells["score"] = (1 - 0.3 * number) * wells["score"] + 0.3 * number * np.random.default_rng(number).random(len(wells))
+        wells.to_csv(other / "wells.csv", index=False)
+        (other / "cells.parquet").write_bytes((results / "cells.parquet").read_bytes())
+        run = json.loads((results / "run.json").read_text())
+        write_json(other / "run.json", {**run, "model": {**run["model"], "hash": key}})
+        made.append(other)
+    return made
+
+
+def test_seeds_are_evaluated_each_and_together(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "o"
+    runs = seeds_of(results, tmp_path, ("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"))
+    arguments = [*runs, "--label", "tox", "--several-models", "--resamples", 20, "--baselines", "cell_count", "--out", out]
+    assert evaluate(*arguments) == 0
+    assert "3 models" in capsys.readouterr().out
+    found = json.loads((out / "metrics.json").read_text())
+    rows = {(row["of"], row["metric"]): row for row in found["over_seeds"]}
+    auroc = rows["MID", "auroc"]
+    alone = [json.loads((out / model["folder"] / "metrics.json").read_text()) for model in found["models"]]
+    assert auroc["values"] == [each["metrics"]["auroc"]["value"] for each in alone]
+    assert auroc["mean"] == pytest.approx(np.mean(auroc["values"]))
+    assert auroc["sd"] == pytest.approx(np.std(auroc["values"], ddof=1))
+    assert auroc["sd"] > 0
+    assert rows["cell_count", "auroc"]["sd"] == 0, "every well has 30 cells, whatever the seed"
+    assert found["same_units"]
+    assert {"mean", "sd"} <= set(pd.read_csv(out / "seeds.csv"))
+    assert (out / "seeds.png").stat().st_size > 5000
+
+
+def test_probabilities_of_three_classes_are_judged_together(results: Path, tmp_path: Path) -> None:
+    wells = pd.read_csv(results / "wells.csv")
+    kinds = np.array(["safe", "unclear", "toxic"])
+    wells["tox"] = kinds[wells["compound"].map({name: i % 3 for i, name in enumerate(wells["compound"].unique())})]
+    for name in kinds:
+        wells[f"probability_{name}"] = np.where(wells["tox"] == name, 0.8, 0.1)
+    wells["score"] = wells["probability_toxic"]
+    wells.to_csv(results / "wells.csv", index=False)
+    run = json.loads((results / "run.json").read_text())
+    write_json(results / "run.json", {**run, "model": {**run["model"], "classes": kinds.tolist()}})
+    assert evaluate(results, "--label", "tox", "--resamples", 20, "--out", tmp_path / "o") == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())["several_classes"]
+    assert found["accuracy"]["value"] == found["macro_auroc"]["value"] == 1

@@ -4,11 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_mid.evaluation.attention import auroc_among_read, detected, enough, match_truth, over_wells, swept
+from napari_mid.evaluation.attention import Detected, auroc_among_read, enough, flatness, match_truth, over_wells, swept
 from napari_mid.inference.bag import Bag
 from napari_mid.model.network import MidModel
 
 RNG = np.random.default_rng(0)
+
+
+def detected(compound: str, responded: np.ndarray, values: np.ndarray) -> Detected:
+    return Detected("P", "A01", compound, "m", "w", responded, values)
 
 
 def table(places: list[tuple[float, float]], site: int = 1) -> pd.DataFrame:
@@ -55,6 +59,25 @@ def test_wells_of_one_compound_are_one_piece_of_evidence() -> None:
     assert two.auroc.value == same.auroc.value
     assert two.auroc.high - two.auroc.low > 0.3
     assert math.isnan(over_wells("m", "w", [], 10, 0).auroc.value)
+
+
+def test_cells_together_need_values_that_mean_the_same_in_every_well() -> None:
+    responded = np.tile([True, False], 20)
+    right = responded + 0.1 * RNG.random(40)
+    same = over_wells("m", "w", [detected("X", responded, right), detected("Y", responded, right)], 20, 0)
+    assert same.pooled_auroc == same.auroc.value == 1
+    assert same.pooled_chance == 0.5
+    moved = over_wells("m", "w", [detected("X", responded, right), detected("Y", responded, right + 5)], 20, 0)
+    assert moved.auroc.value == 1
+    assert moved.pooled_auroc == pytest.approx(0.75, abs=0.01)
+    assert moved.pooled_auprc < 1
+
+
+def test_flat_relevance_uses_all_cells() -> None:
+    flat, peaked = flatness("w", [np.ones(10), np.empty(0)]), flatness("w", [np.eye(10)[0] * 10])
+    assert (flat.n_wells, flat.spread, flat.largest) == (1, 0, 1)
+    assert flat.effective == pytest.approx(1)
+    assert (peaked.largest, peaked.effective) == (10, pytest.approx(0.1))
 
 
 def test_more_sets_read_every_cell_and_fewer_are_the_first_of_them(small_model: MidModel) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 
 import numpy as np
@@ -6,9 +7,11 @@ import pytest
 
 from napari_mid.errors import SettingsError
 from napari_mid.evaluation.baselines import Material, baseline, baseline_names, means_of
-from napari_mid.evaluation.learning import design, predicted
+from napari_mid.evaluation.learning import Design, design, predicted_steps
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.sides import NEW, TRAINED, UNKNOWN, VALIDATION
+from napari_mid.evaluation.weighted import cells_auroc
+from napari_mid.progress import finish
 
 SETTINGS = EvaluationSettings()
 RNG = np.random.default_rng(0)
@@ -27,8 +30,23 @@ def material(n_cells: object = None) -> Material:
     return Material(wells, np.full((48, 2), (8, 12)), np.exp(signal), [c.astype(np.float32) for c in cells], cells)
 
 
+def predicted(
+    name: str, given: Material, positive: np.ndarray, how: Design, seed: int, settings: EvaluationSettings = SETTINGS
+) -> np.ndarray:
+    return finish(predicted_steps(name, given, positive, how, dataclasses.replace(settings, seed=seed)))
+
+
 def test_the_registry_holds_what_the_command_offers() -> None:
-    assert baseline_names() == ["cell_count", "cellprofiler", "mean_intensity", "mean_pooled", "well_position"]
+    assert baseline_names() == [
+        "cell_count",
+        "cellprofiler",
+        "gated_attention_encoder",
+        "gated_attention_mil",
+        "mean_intensity",
+        "mean_pooled",
+        "single_cell",
+        "well_position",
+    ]
     assert all(baseline(name).MEANING for name in baseline_names())
     with pytest.raises(SettingsError, match="no baseline 'magic'"):
         baseline("magic")
@@ -114,3 +132,75 @@ def test_what_is_not_installed_is_said_with_how_to_install_it(name: str, monkeyp
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SettingsError, match=r"napari-mid\[evaluate\]"):
         cellprofiler.imported(name)
+
+
+#: Seconds, not minutes: small networks of timm's tests, few steps, few cells.
+BRIEF = EvaluationSettings(network_steps=60, network_backbone="test_resnet", network_cells=12)
+
+
+def bags(share: float = 0.4) -> list[np.ndarray]:
+    """Embeddings of 20 cells a well; in positive wells some lie apart, in either direction: their mean says nothing."""
+    rng = np.random.default_rng(1)
+    found = []
+    for positive in POSITIVE:
+        cells = rng.normal(0, 1, (20, 6))
+        apart = rng.random(20) < share * positive
+        cells[apart, 0] += rng.choice([-6.0, 6.0], apart.sum())
+        found.append(cells.astype(np.float32))
+    return found
+
+
+def slices() -> list[np.ndarray]:
+    """Six slices a well; half of those in positive wells have a bright spot."""
+    rng = np.random.default_rng(2)
+    found = []
+    for positive in POSITIVE:
+        cells = rng.normal(60, 10, (6, 2, 32, 32)).clip(0, 255)
+        if positive:
+            cells[:3, 1, 10:22, 10:22] = 250
+        found.append(cells.astype(np.uint8))
+    return found
+
+
+def split() -> Design:
+    held = np.isin(COMPOUNDS, [f"C{i}" for i in range(8, 12)])
+    how = design(POSITIVE, COMPOUNDS.tolist(), np.where(held, NEW, TRAINED).tolist(), SETTINGS)
+    assert how is not None
+    return how
+
+
+def test_gated_attention_finds_what_no_mean_shows() -> None:
+    given = Material(material().wells, np.full((48, 2), (8, 12)), embeddings=bags())
+    how = split()
+    longer = dataclasses.replace(BRIEF, network_steps=250)
+    attention = predicted("gated_attention_mil", given, POSITIVE, how, 0, longer)
+    means = predicted("mean_pooled", given, POSITIVE, how, 0)
+    held = np.isfinite(attention)
+    assert held.sum() == 16
+    found, by_mean = (cells_auroc(POSITIVE[held], scores[held]) for scores in (attention, means))
+    assert found > 0.85
+    assert found > by_mean + 0.1
+
+
+@pytest.mark.parametrize("name", ["single_cell", "gated_attention_encoder"])
+def test_networks_learn_from_pixels(name: str) -> None:
+    cells = slices()
+    cells[47] = cells[47][:0]  # a held-out well without cells gets a score too
+    given = Material(material().wells, np.full((48, 2), (8, 12)), slices=cells, encoder="test_resnet")
+    scores = predicted(name, given, POSITIVE, split(), 0, BRIEF)
+    held = np.isfinite(scores)
+    assert held.sum() == 16
+    assert scores[held & POSITIVE].mean() > scores[held & ~POSITIVE].mean() + 0.2
+
+
+def test_a_network_that_timm_does_not_have_is_said() -> None:
+    given = Material(material().wells, np.full((48, 2), (8, 12)), slices=slices())
+    with pytest.raises(SettingsError, match="no network 'magic_b0'"):
+        predicted("single_cell", given, POSITIVE, split(), 0, EvaluationSettings(network_backbone="magic_b0"))
+
+
+def test_a_network_without_cells_of_a_class_says_so() -> None:
+    cells = [each if positive else each[:0] for each, positive in zip(bags(), POSITIVE, strict=True)]
+    given = Material(material().wells, np.full((48, 2), (8, 12)), embeddings=cells)
+    with pytest.raises(SettingsError, match="no cells of one class"):
+        predicted("gated_attention_mil", given, POSITIVE, split(), 0, BRIEF)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
 from napari_mid.evaluation.settings import EvaluationSettings
@@ -38,7 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        help="model folder that scored them, 'demo' for the bundled one: scores plates, tells its training apart",
+        action="append",
+        default=None,
+        help="model folder that scored them, 'demo' for the bundled one: scores plates, tells its training apart; given several "
+        "times, for models that differ in their seed, each is evaluated, and all together",
+    )
+    parser.add_argument(
+        "--several-models",
+        action="store_true",
+        help="results of models that differ in their seed: evaluate each, and say mean and spread (implied by several --model)",
     )
     parser.add_argument(
         "--out",
@@ -56,39 +65,64 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate, write, and say the main numbers."""
     settings = from_options(EvaluationSettings, options)
 
+    from napari_mid.evaluation.seeds import over_seeds
     from napari_mid.inference.embedding_cache import EmbeddingCache
     from napari_mid.model.folder import demo_model_path, load_model
     from napari_mid.workflow.evaluate import Asked, evaluate_steps
+    from napari_mid.workflow.evaluate_seeds import TABLE, by_model, evaluate_seeds_steps
+    from napari_mid.workflow.evaluate_seeds import record as seeds_record
+    from napari_mid.workflow.evaluate_seeds import summary as seeds_summary
     from napari_mid.workflow.evaluation_report import record, summary, write_evaluation_steps
 
-    model = None
-    if options.model is not None:
-        model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
+    models = [load_model(demo_model_path() if str(path) == "demo" else path) for path in options.model or ()]
     cache = EmbeddingCache(options.out / "embeddings")
-    plates = [_scored(path, options, model, cache) for path in options.inputs]
+    plates = [scored for path in options.inputs for scored in _scored(path, options, models, cache)]
     asked = Asked(options.label, tuple(options.classes) if options.classes else None, options.positive)
+    groups = by_model(plates)
+    if len(groups) > 1 and (options.several_models or len(models) > 1):
+        known = {model.hash: model for model in models}
+        steps = evaluate_seeds_steps(groups, asked, settings, options.out, models=known, cache=cache, device=options.device)
+        runs = run_with_bar(steps)
+        warn(list(dict.fromkeys(caution for run in runs for caution in run.cautions)))
+        _say(seeds_record(runs, over_seeds(runs)) if options.json else None, seeds_summary(runs), options.out / TABLE)
+        return
+    model = next((model for model in models if model.hash in groups), models[0] if models else None)
     found = run_with_bar(evaluate_steps(plates, asked, settings, model=model, cache=cache, device=options.device))
     run_with_bar(write_evaluation_steps(found, plates, options.out))
     warn(list(found.cautions))
-    if options.json:
-        print(json.dumps(record(found), indent=2, ensure_ascii=False, allow_nan=False))
+    _say(record(found) if options.json else None, summary(found), options.out / "evaluation.html")
+
+
+def _say(content: dict[str, Any] | None, lines: Sequence[str], path: Path) -> None:
+    """Print the JSON where it is asked for, else the lines and where to look."""
+    if content is not None:
+        print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
         return
-    for line in summary(found):
+    for line in lines:
         print(line)
-    print(options.out / "evaluation.html")
+    print(path)
 
 
-def _scored(path: Path | str, options: argparse.Namespace, model: MidModel | None, cache: EmbeddingCache) -> ScoredPlate:
-    """The results at `path`; a plate is scored into the output folder first."""
+def _scored(
+    path: Path | str, options: argparse.Namespace, models: Sequence[MidModel], cache: EmbeddingCache
+) -> list[ScoredPlate]:
+    """The results at `path`; a plate is scored by every one of the `models` into the output folder first."""
     from napari_mid.evaluation.units import EvaluationError
     from napari_mid.workflow.evaluate import score_for_evaluation_steps
     from napari_mid.workflow.scored_plates import is_results, read_scored_steps
 
     if is_results(path):
-        return run_with_bar(read_scored_steps(Path(path)))
+        return [run_with_bar(read_scored_steps(Path(path)))]
     plate = opened_plate(path, options)
-    if model is None:
+    if not models:
         raise EvaluationError(f"{path} is a plate, not a folder of results; give --model to score it first.")
     warn(plate.warnings)
-    steps = score_for_evaluation_steps(plate, model, options.out / "scores" / plate.name, cache=cache, device=options.device)
-    return run_with_bar(steps)
+    folder = options.out / "scores" / plate.name
+    return [
+        run_with_bar(
+            score_for_evaluation_steps(
+                plate, model, folder / model.hash if len(models) > 1 else folder, cache=cache, device=options.device
+            )
+        )
+        for model in models
+    ]

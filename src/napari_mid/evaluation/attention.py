@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from napari_mid.evaluation.bootstrap import Estimate, estimate, resamples
-from napari_mid.evaluation.weighted import auprc, auroc
+from napari_mid.evaluation.weighted import cells_auprc, cells_auroc
 from napari_mid.inference.bag import Bag
 from napari_mid.inference.lift import CellMoments
 from napari_mid.inference.sets import balanced_sets
+from napari_mid.inference.trust import effective_cells
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +49,8 @@ class MeasureFound:
         The latter beside `chance`, the share of responders.
     deletion, insertion
         Areas of the curves; 0 is random order.
+    pooled_auroc, pooled_auprc, pooled_chance
+        The same over all cells of these wells taken together, where a value must mean the same in every well.
     """
 
     measure: str
@@ -58,6 +62,32 @@ class MeasureFound:
     chance: float
     deletion: float
     insertion: float
+    pooled_auroc: float = math.nan
+    pooled_auprc: float = math.nan
+    pooled_chance: float = math.nan
+
+
+@dataclass(frozen=True)
+class Flatness:
+    """How unequal the relevance (attention; 1 is average) is in wells of one kind, a mean over them.
+
+    Parameters
+    ----------
+    wells
+        Which ones.
+    n_wells
+        How many.
+    spread, largest
+        Standard deviation and maximum over the cells of a well.
+    effective
+        Share of the cells that would carry the relevance as evenly; 1 where all cells have the same.
+    """
+
+    wells: str
+    n_wells: int
+    spread: float
+    largest: float
+    effective: float
 
 
 @dataclass(frozen=True)
@@ -69,9 +99,12 @@ class SweepPoint:
     set_size, n_sets
         L and S.
     cells_auroc
-        Attention as a detector of responding cells in wells called positive, among the cells that were in a set.
+        Attention as a detector of responding cells in wells called positive, among the cells that were in a set; NaN where no
+        truth is known.
+    n_wells
+        Behind it.
     units_auroc, units_balanced_accuracy
-        Of the scores of the units.
+        Of the scores of the units, with intervals over compounds.
     cells_in_set
         Mean number of cells in a set, less than L where wells have fewer.
     """
@@ -79,9 +112,19 @@ class SweepPoint:
     set_size: int
     n_sets: int
     cells_auroc: float
-    units_auroc: float
-    units_balanced_accuracy: float
+    n_wells: int
+    units_auroc: Estimate
+    units_balanced_accuracy: Estimate
     cells_in_set: float
+
+    def row(self) -> dict[str, float]:
+        """As a row of a table."""
+        found: dict[str, float] = {"set_size": self.set_size, "n_sets": self.n_sets, "cells_in_set": self.cells_in_set}
+        found |= {"cells_auroc": self.cells_auroc, "n_wells": self.n_wells}
+        for name in ("units_auroc", "units_balanced_accuracy"):
+            each: Estimate = getattr(self, name)
+            found |= {name: each.value, f"{name}_low": each.low, f"{name}_high": each.high}
+        return found
 
 
 @dataclass(frozen=True)
@@ -92,21 +135,20 @@ class RelevanceTruth:
     ----------
     measures
         A row per measure and kind of well.
-    sweep
-        Against size and number of the sets.
     matched, located, true
         Located nuclei that are true ones; located ones; true ones.
-    flat_controls, flat_positive
-        Mean standard deviation of the relevance (attention, 1 is average) in negative controls and in wells called positive.
+    flatness
+        Of the wells in which no cell responded, and of those called positive.
+    wells
+        Every measure in every well that is judged.
     """
 
     measures: tuple[MeasureFound, ...]
-    sweep: tuple[SweepPoint, ...]
     matched: int
     located: int
     true: int
-    flat_controls: float
-    flat_positive: float
+    flatness: tuple[Flatness, ...]
+    wells: tuple[Detected, ...]
 
 
 def match_truth(cells: pd.DataFrame, truth: pd.DataFrame, reach_px: float) -> NDArray[np.int64]:
@@ -145,35 +187,48 @@ def enough(responded: NDArray[np.bool_]) -> bool:
 
 @dataclass(frozen=True)
 class Detected:
-    """A measure in one well: how well it finds the cells that responded."""
+    """A measure in one well: how well it finds the cells that responded.
 
+    Parameters
+    ----------
+    plate, well, compound
+        Where.
+    measure, wells
+        Its name, and the kind of well.
+    responded, values
+        (N,) of the cells whose truth is known.
+    deletion, insertion
+        Areas of the curves; NaN where they were not drawn.
+    """
+
+    plate: str
+    well: str
     compound: str
-    n_cells: int
-    auroc: float
-    auprc: float
-    chance: float
-    deletion: float
-    insertion: float
+    measure: str
+    wells: str
+    responded: NDArray[np.bool_]
+    values: Floats
+    deletion: float = math.nan
+    insertion: float = math.nan
 
+    @cached_property
+    def auroc(self) -> float:
+        """Of the values as a detector of the responders."""
+        return cells_auroc(self.responded, self.values)
 
-def detected(
-    compound: str, responded: NDArray[np.bool_], values: Floats, deletion: float = math.nan, insertion: float = math.nan
-) -> Detected:
-    """`values` (N,) of a measure against `responded` (N,)."""
-    ones = np.ones((1, len(values)))
-    return Detected(
-        compound,
-        len(values),
-        float(auroc(responded, values, ones)[0]),
-        float(auprc(responded, values, ones)[0]),
-        float(responded.mean()),
-        deletion,
-        insertion,
-    )
+    @cached_property
+    def auprc(self) -> float:
+        """Average precision."""
+        return cells_auprc(self.responded, self.values)
+
+    @property
+    def chance(self) -> float:
+        """Share of the responders."""
+        return float(self.responded.mean())
 
 
 def over_wells(measure: str, wells: str, found: Sequence[Detected], n_resamples: int, seed: int) -> MeasureFound:
-    """The mean over wells, with intervals over the compounds."""
+    """The mean over wells, with intervals over the compounds, and the cells of all wells together."""
     if not found:
         none = Estimate(math.nan, math.nan, math.nan, "no such well has responders and others")
         return MeasureFound(measure, wells, 0, 0, none, none, math.nan, math.nan, math.nan)
@@ -183,17 +238,33 @@ def over_wells(measure: str, wells: str, found: Sequence[Detected], n_resamples:
     for values in (np.array([each.auroc for each in found]), np.array([each.auprc for each in found])):
         means = weights @ values / weights.sum(axis=1)
         estimates.append(estimate(float(values.mean()), means, "", len(set(compounds))))
-    deletion, insertion = _mean([each.deletion for each in found]), _mean([each.insertion for each in found])
+    responded = np.concatenate([each.responded for each in found])
+    together = np.concatenate([each.values for each in found])
     return MeasureFound(
         measure,
         wells,
         len(found),
-        sum(each.n_cells for each in found),
+        len(responded),
         estimates[0],
         estimates[1],
         float(np.mean([each.chance for each in found])),
-        deletion,
-        insertion,
+        _mean([each.deletion for each in found]),
+        _mean([each.insertion for each in found]),
+        cells_auroc(responded, together),
+        cells_auprc(responded, together),
+        float(responded.mean()),
+    )
+
+
+def flatness(wells: str, relevance: Sequence[Floats]) -> Flatness:
+    """Of wells with the `relevance` (N,) each, attention's lift."""
+    some = [values for values in relevance if len(values)]
+    return Flatness(
+        wells,
+        len(some),
+        _mean([float(values.std()) for values in some]),
+        _mean([float(values.max()) for values in some]),
+        _mean([effective_cells(values) / len(values) for values in some]),
     )
 
 
@@ -245,4 +316,4 @@ def auroc_among_read(lift: Floats, responded: NDArray[np.bool_]) -> float:
     read = np.isfinite(lift)
     if not enough(responded[read]):
         return math.nan
-    return float(auroc(responded[read], lift[read], np.ones((1, int(read.sum()))))[0])
+    return cells_auroc(responded[read], lift[read])

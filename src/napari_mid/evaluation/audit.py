@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 
 #: Correlation, its interval apart from 0, from which a person is told.
 STRONG = 0.5
+#: What a simulated plate may have been drawn with, to see whether it is found: cells, or their share in a well.
+ARTEFACT = "the planted artefact"
 #: A correlation needs so many wells or cells.
 FEWEST = 4
 
@@ -40,11 +42,14 @@ class Association:
     n: int
 
     @property
+    def apart(self) -> bool:
+        """Whether its interval leaves out 0."""
+        return self.correlation.low > 0 or self.correlation.high < 0
+
+    @property
     def strong(self) -> bool:
         """Whether it should be told: large, and not by chance."""
-        value = self.correlation
-        apart = value.low > 0 or value.high < 0
-        return abs(value.value) >= STRONG and apart
+        return abs(self.correlation.value) >= STRONG and self.apart
 
 
 def spearman_rows(first: Floats, second: Floats, weights: Floats) -> Floats:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_mid.evaluation.attention import RelevanceTruth
+from napari_mid.evaluation.attention import RelevanceTruth, SweepPoint
 from napari_mid.evaluation.audit import Association
 from napari_mid.evaluation.bootstrap import Comparison, Estimate, Scored
+from napari_mid.evaluation.checks import Check
+from napari_mid.evaluation.paired import Paired
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import Question
 from napari_mid.evaluation.weighted import auroc
@@ -38,6 +40,8 @@ class Predictor:
         With intervals.
     against_mid
         Its metrics minus those of MID on the same resamples; empty for MID itself.
+    paired
+        Tests of it against MID; None for MID itself.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Predictor:
     threshold: float
     metrics: Mapping[str, Estimate]
     against_mid: Mapping[str, Comparison] = field(default_factory=dict)
+    paired: Paired | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,10 @@ class Evaluation:
         The shortcut audit.
     truth
         Relevance against the truth of simulated plates.
+    sets
+        Scores, and attention where the truth is known, against size and number of the sets; empty where not asked for.
+    checks
+        Controls that must come out as they should; empty where not asked for.
     notes, cautions
         One sentence each; cautions change what the numbers mean.
     """
@@ -111,6 +120,8 @@ class Evaluation:
     design: str
     associations: tuple[tuple[str, Association], ...]
     truth: RelevanceTruth | None
+    sets: tuple[SweepPoint, ...]
+    checks: tuple[Check, ...]
     notes: tuple[str, ...]
     cautions: tuple[str, ...]
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.evaluation.baselines import Material, baseline
+from napari_mid.evaluation.baselines import Lesson, Material, baseline, is_network, is_tabular
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.sides import HELD_OUT, TRAINED
+from napari_mid.progress import Progress, Steps
+
+if TYPE_CHECKING:
+    import torch
 
 #: A side of a split needs so many compounds of each class.
 FEWEST_COMPOUNDS = 2
@@ -74,19 +79,36 @@ def _n_compounds(groups: NDArray[np.str_], positive: NDArray[np.bool_]) -> tuple
     return len(np.unique(groups[positive])), len(np.unique(groups[~positive]))
 
 
-def predicted(name: str, material: Material, positive: NDArray[np.bool_], design: Design, seed: int) -> NDArray[np.float64]:
-    """(W,) probability of the positive class by the baseline `name` for every well judged; NaN for the others."""
+def predicted_steps(
+    name: str,
+    material: Material,
+    positive: NDArray[np.bool_],
+    design: Design,
+    settings: EvaluationSettings,
+    device: torch.device | None = None,
+) -> Steps[NDArray[np.float64]]:
+    """(W,) probability of the positive class by the baseline `name` for every well judged; NaN for the others.
+
+    Networks compute on `device`, the CPU where None.
+    """
     chosen = baseline(name)
-    features = chosen.features(material)
     scores = np.full(len(positive), np.nan)
+    features = chosen.features(material) if is_tabular(chosen) else np.empty((0, 0))
     for train, test in design.folds:
         if positive[train].all() or not positive[train].any():
             scores[test] = float(positive[train].mean())  # one class to learn from: nothing to tell apart
-            continue
-        classifier = chosen.classifier(seed)
-        with warnings.catch_warnings():
-            # LightGBM names the columns of arrays itself, and scikit-learn then misses the names
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            classifier.fit(features[train], positive[train].astype(int))
-            scores[test] = classifier.predict_proba(features[test])[:, 1]
+        elif is_network(chosen):
+            import torch
+
+            place = device or torch.device("cpu")
+            found = yield from chosen.scores_steps(Lesson(material, positive, train, settings, place))
+            scores[test] = found[test]
+        elif is_tabular(chosen):
+            yield Progress(f"training the baseline {name}", 0, 1)
+            classifier = chosen.classifier(settings.seed)
+            with warnings.catch_warnings():
+                # LightGBM names the columns of arrays itself, and scikit-learn then misses the names
+                warnings.filterwarnings("ignore", message="X does not have valid feature names")
+                classifier.fit(features[train], positive[train].astype(int))
+                scores[test] = classifier.predict_proba(features[test])[:, 1]
     return scores

@@ -34,3 +34,13 @@ class EvaluationSettings:
     resamples: int = setting(1000, "bootstrap resamples of the compounds", low=10, high=100_000, expert=True)
     folds: int = setting(5, "folds of cross-validation where the model's own split cannot be used", low=2, high=50, expert=True)
     seed: int = setting(0, "seed of resamples, folds and baselines", low=0)
+    set_sizes: bool = setting(
+        False, "score with sets of 1 to 400 cells, 1 to 200 of them (the paper's Figure 1); about 2 s a well of 100 cells"
+    )
+    checks: bool = setting(
+        False, "run the controls that must come out as they should: shuffled labels retrained, flat relevance, a planted artefact"
+    )
+    shuffles: int = setting(10, "shuffles of the labels with which the cheap baselines are trained anew", low=2, expert=True)
+    network_steps: int = setting(1000, "training steps of the baselines that are networks", low=1, expert=True)
+    network_backbone: str = setting("efficientnet_b0", "timm network of the baseline single_cell", expert=True)
+    network_cells: int = setting(100, "cells of a well, drawn at random, that networks which read pixels see", low=1, expert=True)

@@ -173,6 +173,16 @@ def _doses(table: pd.DataFrame) -> NDArray[np.float64]:
     return np.full(len(table), math.nan)
 
 
+def unit_names(table: pd.DataFrame, settings: EvaluationSettings) -> list[str]:
+    """The unit of every row of `table`, as `Wells` has it."""
+    if settings.unit == "well":
+        return [f"{plate} {well}" for plate, well in zip(table[PLATE], table[WELL], strict=True)]
+    if settings.unit == "compound":
+        return [str(name) for name in table["_compound"]]
+    doses = [f" {dose:g}" if math.isfinite(dose) else "" for dose in table["_dose"]]
+    return [f"{name}{dose}" for name, dose in zip(table["_compound"], doses, strict=True)]
+
+
 def units_table(wells: Wells, settings: EvaluationSettings, score: str = "score") -> pd.DataFrame:
     """A row per unit, `UNIT_COLUMNS`; `score` is the column of the wells that is aggregated.
 
@@ -182,13 +192,8 @@ def units_table(wells: Wells, settings: EvaluationSettings, score: str = "score"
         If the wells of a unit differ in their label.
     """
     table, question = wells.table, wells.question
-    keys = {
-        "well": table[PLATE].astype(str) + " " + table[WELL].astype(str),
-        "compound": table["_compound"],
-        "compound_dose": table["_compound"] + [f" {dose:g}" if math.isfinite(dose) else "" for dose in table["_dose"]],
-    }[settings.unit]
     rows = []
-    for name, members in table.groupby(keys, sort=True):
+    for name, members in table.groupby(unit_names(table, settings), sort=True):
         labels = sorted(set(members["_label"]))
         if len(labels) > 1:
             raise EvaluationError(

@@ -6,8 +6,11 @@ A weighting says how often each unit counts, so a resample of compounds is a row
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +103,27 @@ def auprc(truth: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
     area = _share((precision * positive).sum(axis=1), positive.sum(axis=1))
     area[negative.sum(axis=1) == 0] = np.nan
     return area
+
+
+def cells_auroc(truth: NDArray[np.bool_], scores: Floats) -> float:
+    """AUROC of one weighting, each of the N once, by ranks: for many cells, where a table of distinct scores would not fit."""
+    n_positive = int(truth.sum())
+    if not 0 < n_positive < len(truth):
+        return math.nan
+    above = float(rankdata(scores)[truth].sum()) - n_positive * (n_positive + 1) / 2
+    return above / (n_positive * (len(truth) - n_positive))
+
+
+def cells_auprc(truth: NDArray[np.bool_], scores: Floats) -> float:
+    """Average precision of one weighting, each of the N once, by sorting."""
+    n_positive = int(truth.sum())
+    if not 0 < n_positive < len(truth):
+        return math.nan
+    order = np.argsort(-scores, kind="stable")
+    hits, last = np.cumsum(truth[order]), np.append(np.diff(scores[order]) != 0, True)
+    at = np.flatnonzero(last)
+    precision, gained = hits[at] / (at + 1), np.diff(hits[at], prepend=0)
+    return float((precision * gained).sum() / n_positive)
 
 
 def ece(right: Floats, confidence: Floats, weights: Floats, bins: int = ECE_BINS) -> Floats:

@@ -14,8 +14,8 @@ from napari_mid.evaluation.evaluated import Evaluation
 from napari_mid.evaluation.weighted import METRICS
 from napari_mid.files import atomic_path
 from napari_mid.reports.caption import RESEARCH_ONLY
-from napari_mid.reports.evaluation_figures import EvaluationFigure
-from napari_mid.reports.evaluation_text import comparison_text, estimate_text
+from napari_mid.reports.evaluation_drawing import EvaluationFigure
+from napari_mid.reports.evaluation_text import VERDICTS, comparison_text, estimate_text, paired_text
 
 UNIT_WORDS = {"compound": "compounds", "compound_dose": "doses of compounds", "well": "wells"}
 #: Side of the training to the words of its heading.
@@ -40,7 +40,12 @@ class EvaluationPage:
 def write_evaluation_page(page: EvaluationPage, path: Path) -> Path:
     """Write `page` as the HTML file `path`."""
     environment = Environment(loader=PackageLoader("napari_mid.reports"), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"data_uri": _data_uri, "estimate": estimate_text, "comparison": comparison_text}
+    environment.filters |= {
+        "data_uri": _data_uri,
+        "estimate": estimate_text,
+        "comparison": comparison_text,
+        "paired": paired_text,
+    }
     found = page.found
     html = environment.get_template("evaluation.html.jinja").render(
         page=page,
@@ -51,6 +56,7 @@ def write_evaluation_page(page: EvaluationPage, path: Path) -> Path:
         metrics=METRICS,
         sides=SIDE_WORDS,
         doses=found.doses.to_dict("records"),
+        verdicts=VERDICTS,
         research_only=RESEARCH_ONLY,
     )
     with atomic_path(path) as temporary:

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_mid.cells.device import AUTO
-from napari_mid.evaluation import audit
-from napari_mid.evaluation.attention import RelevanceTruth
+from napari_mid.cells.device import AUTO, pick_device
+from napari_mid.evaluation.attention import RelevanceTruth, SweepPoint
 from napari_mid.evaluation.baselines import INTENSITY, baseline
 from napari_mid.evaluation.bootstrap import Estimate, binary_estimates, compare
+from napari_mid.evaluation.checks import Check
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor, permuted
-from napari_mid.evaluation.learning import Design, design, predicted
+from napari_mid.evaluation.learning import Design, design, predicted_steps
 from napari_mid.evaluation.multiclass import multiclass_estimates
+from napari_mid.evaluation.paired import paired
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.sides import HELD_OUT, TRAINED, UNKNOWN, TrainingSplit, read_split, sides_text, with_sides
 from napari_mid.evaluation.units import (
@@ -32,27 +33,23 @@ from napari_mid.evaluation.units import (
     scored_units,
     units_table,
 )
-from napari_mid.files import atomic_path
 from napari_mid.inference.embedding_cache import EmbeddingCache
-from napari_mid.inference.lift import spearman
 from napari_mid.model.folder import demo_model_path, model_hash
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate
-from napari_mid.plates.well_names import well_position
 from napari_mid.progress import Steps
-from napari_mid.training.leaks import is_edge
-from napari_mid.workflow.evaluation_material import Images, crowding, material_steps
-from napari_mid.workflow.relevance_truth import relevance_truth_steps, truth_file
+from napari_mid.workflow.evaluation_audit import associations
+from napari_mid.workflow.evaluation_checks import check_needs, checks_steps
+from napari_mid.workflow.evaluation_material import material_steps
+from napari_mid.workflow.relevance_truth import read_wells_steps, relevance_truth_steps, truth_file
 from napari_mid.workflow.score_plate import score_plate_steps, write_results
 from napari_mid.workflow.scored_plates import (
-    AREA,
-    PROBABILITIES,
-    PROBABILITY,
     ScoredPlate,
     check_together,
     probability_columns,
     read_scored_steps,
 )
+from napari_mid.workflow.set_sizes import set_sizes_steps
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,6 @@ def score_for_evaluation_steps(
     """Score all wells of `plate` into the folder `out`, and read it back: everything is worked out from what is on disk."""
     result = yield from score_plate_steps(plate, plate.select_wells(None), model, device=device, cache=cache)
     write_results(result, out)
-    if len(model.config.classes) > 2:
-        rows = [
-            {PLATE: each.plate, WELL: each.well}
-            | {f"{PROBABILITY}{name}": value for name, value in zip(each.classes, each.probabilities, strict=True)}
-            for each in result.results
-        ]
-        with atomic_path(out / PROBABILITIES) as path:
-            pd.DataFrame(rows).to_csv(path, index=False)
     scored = yield from read_scored_steps(out, plate)
     return scored
 
@@ -136,17 +125,26 @@ def evaluate_steps(
     metrics = binary_estimates(mid, threshold, settings.resamples, settings.seed)
     predictors = [Predictor(MID, f"the model {run['model']['name']}", mid, threshold, metrics)]
     needs = [need for name in settings.baselines for need in baseline(name).NEEDS]
-    material, images = yield from material_steps(plates, wells.table, needs, model, cache, device)
+    needs += check_needs(model) if settings.checks else []
+    material, images = yield from material_steps(plates, wells.table, needs, settings, model, cache, device)
     positive = (wells.table["_label"] == wells.question.positive).to_numpy()
     how = _design(wells, positive, settings)
     if how is not None:
         for name in settings.baselines:
-            scores = predicted(name, material, positive, how, settings.seed)
+            scores = yield from predicted_steps(name, material, positive, how, settings, pick_device(device))
             predictors.append(_baseline(name, wells, scores, counted, predictors[0], settings))
     truth: RelevanceTruth | None = None
-    if settings.truth and model is not None:
+    sets: tuple[SweepPoint, ...] = ()
+    if model is not None and (settings.truth or settings.set_sizes):
         trained = set(every.loc[every["_side"] == TRAINED, [PLATE, WELL]].itertuples(index=False, name=None))
-        truth = yield from relevance_truth_steps(plates, wells, settings, model, threshold, trained, cache, device)
+        read = yield from read_wells_steps(plates, settings, model, threshold, trained, cache, device)
+        truth = yield from relevance_truth_steps(read, settings, model, plates[0].scoring)
+        if settings.set_sizes:
+            sets = tuple((yield from set_sizes_steps(read, wells, model, settings, threshold)))
+    found = associations(plates, wells, images, settings)
+    checks: tuple[Check, ...] = ()
+    if settings.checks:
+        checks = tuple((yield from checks_steps(material, wells, settings, model, truth, found, pick_device(device))))
     return Evaluation(
         question=wells.question,
         settings=settings,
@@ -161,8 +159,10 @@ def evaluate_steps(
         permuted=permuted(mid, settings.seed),
         predictors=tuple(predictors),
         design=_design_text(how, settings),
-        associations=tuple(_associations(plates, wells, images, settings)),
+        associations=tuple(found),
         truth=truth,
+        sets=sets,
+        checks=checks,
         notes=tuple(_notes(wells, plates, settings, truth, model)),
         cautions=tuple(_cautions(wells, run, mid.truth, settings)),
     )
@@ -215,6 +215,7 @@ def _baseline(
         0.5,
         binary_estimates(scored, 0.5, settings.resamples, settings.seed),
         compare(scored, mid.scored, (0.5, mid.threshold), settings.resamples, settings.seed),
+        paired(scored, mid.scored, (0.5, mid.threshold), settings.seed),
     )
 
 
@@ -262,73 +263,6 @@ def _several(wells: Wells, settings: EvaluationSettings) -> Mapping[str, Estimat
     return multiclass_estimates(truth, probabilities, units["compound"].tolist(), settings.resamples, settings.seed)
 
 
-def _associations(
-    plates: Sequence[ScoredPlate], wells: Wells, images: Mapping[tuple[str, str], Images], settings: EvaluationSettings
-) -> list[tuple[str, audit.Association]]:
-    """The shortcut audit: of the score over wells, and of relevance over the cells of each well."""
-    counted = wells.table[wells.table["_side"] != TRAINED].reset_index(drop=True)
-    if counted.empty:
-        return []
-    compounds = counted["_compound"].tolist()
-    keys = list(zip(counted[PLATE], counted[WELL], strict=True))
-    by_score = audit.score_associations(
-        counted["score"].to_numpy(dtype=float),
-        _well_properties(plates, counted, [images.get(key) for key in keys]),
-        compounds,
-        (counted["_label"] == wells.question.positive).to_numpy(),
-        settings.resamples,
-        settings.seed,
-    )
-    by_name = {plate.name: plate for plate in plates}
-    per_well: dict[str, list[float]] = {}
-    for plate, well in keys:
-        for what, value in _cell_correlations(by_name[plate].cells_of(well), images.get((plate, well))).items():
-            per_well.setdefault(what, []).append(value)
-    by_relevance = audit.relevance_associations(per_well, compounds, settings.resamples, settings.seed)
-    return [*(("score", each) for each in by_score), *(("relevance", each) for each in by_relevance)]
-
-
-def _well_properties(
-    plates: Sequence[ScoredPlate], counted: pd.DataFrame, images: Sequence[Images | None]
-) -> dict[str, NDArray[np.float64]]:
-    positions = np.array([well_position(str(well)) for well in counted[WELL]])
-    sizes = {plate.name: (plate.plate.rows, plate.plate.columns) for plate in plates if plate.plate is not None}
-    edge = [
-        float(is_edge(row, column, *sizes[name])) if name in sizes else math.nan
-        for name, (row, column) in zip(counted[PLATE], positions.tolist(), strict=True)
-    ]
-    found = {
-        "the number of cells": counted["n_cells"].to_numpy(dtype=float),
-        "the row": positions[:, 0].astype(float),
-        "the column": positions[:, 1].astype(float),
-        "being at the edge of the plate": np.array(edge),
-    }
-    if counted[PLATE].nunique() > 1:
-        found["the plate"] = counted[PLATE].astype("category").cat.codes.to_numpy(dtype=float)
-    known = next((each for each in images if each is not None), None)
-    names = next((plate.plate.channel_names for plate in plates if plate.plate is not None), ())
-    if known is not None and len(known.intensity) == 2 * len(names):
-        rows = np.array([each.intensity if each is not None else np.full(2 * len(names), np.nan) for each in images])
-        for number, name in enumerate(names):
-            found[f"the mean intensity of {name} in the nuclei"] = rows[:, number]
-    return found
-
-
-def _cell_correlations(cells: pd.DataFrame, images: Images | None) -> dict[str, float]:
-    """Spearman correlation of the relevance of a well's cells with what a network should not need."""
-    if "relevance" not in cells:
-        return {}
-    relevance = cells["relevance"].to_numpy(dtype=float)
-    properties = {
-        "cells that touch the border": cells["touches_border"].to_numpy(dtype=float),
-        "the area of the nucleus": cells[AREA].to_numpy(dtype=float),
-        "crowding (neighbours within 3 diameters)": crowding(cells),
-    }
-    if images is not None:
-        properties["the intensity of the nucleus"] = images.nucleus
-    return {what: spearman(relevance, values) if len(cells) else math.nan for what, values in properties.items()}
-
-
 def _notes(
     wells: Wells,
     plates: Sequence[ScoredPlate],
@@ -344,6 +278,8 @@ def _notes(
         )
     if truth is None and settings.truth and model is None and any(truth_file(plate) for plate in plates):
         told.append("The truth of the simulated plate is there; relevance is judged against it where --model is given.")
+    if settings.set_sizes and model is None:
+        told.append("Sets of every size need the model; give its folder with --model.")
     if INTENSITY not in [need for name in settings.baselines for need in baseline(name).NEEDS]:
         told.append("Intensities are not audited, since no baseline needed the images (--baselines mean_intensity reads them).")
     return told

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from napari_mid.cells.device import AUTO, pick_device
 from napari_mid.errors import ImageReadError
 from napari_mid.evaluation.audit import neighbours
-from napari_mid.evaluation.baselines import CELL_FEATURES, EMBEDDINGS, INTENSITY, Material
+from napari_mid.evaluation.baselines import CELL_FEATURES, EMBEDDINGS, INTENSITY, SLICES, Material
 from napari_mid.evaluation.cell_features import cell_features
+from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import PLATE, WELL, EvaluationError
 from napari_mid.images.fields import load_field
 from napari_mid.images.intensity import IntensityRange
@@ -26,6 +27,7 @@ from napari_mid.plates.well_names import STANDARD_PLATES, well_position
 from napari_mid.progress import Progress, Steps
 from napari_mid.workflow.contract import fit
 from napari_mid.workflow.encode_well import Clock, Encoding, WellCells, encode_well_steps
+from napari_mid.workflow.evaluation_slices import slices_steps
 from napari_mid.workflow.score_well import model_detection
 from napari_mid.workflow.scored_plates import AREA, CENTRE, SITE, ScoredPlate
 
@@ -147,6 +149,7 @@ def material_steps(
     plates: Sequence[ScoredPlate],
     wells: pd.DataFrame,
     needs: Sequence[str],
+    settings: EvaluationSettings,
     model: MidModel | None,
     cache: EmbeddingCache | None,
     device: str = AUTO,
@@ -161,16 +164,23 @@ def material_steps(
     keys = list(zip(wells[PLATE], wells[WELL], strict=True))
     images: dict[tuple[str, str], Images] = {}
     cells: dict[tuple[str, str], WellCells] = {}
+    slices: dict[tuple[str, str], NDArray[np.uint8]] = {}
+    if model is None and {EMBEDDINGS, SLICES} & set(needs):
+        raise EvaluationError("A baseline needs cells as the model sees them, or its encoder; give its folder with --model.")
     for scored in plates:
         chosen = [well for plate, well in keys if plate == scored.name]
         if chosen and (INTENSITY in needs or CELL_FEATURES in needs):
             read = yield from images_steps(scored, chosen, model, CELL_FEATURES in needs)
             images |= {(scored.name, well): each for well, each in read.items()}
-        if chosen and EMBEDDINGS in needs:
-            if model is None:
-                raise EvaluationError("The baseline mean_pooled needs the encoder of the model; give its folder with --model.")
+        if chosen and model is not None and EMBEDDINGS in needs:
             encoded = yield from embeddings_steps(scored, chosen, model, cache, device)
             cells |= {(scored.name, well): each for well, each in encoded.items()}
+        if chosen and model is not None and SLICES in needs:
+            plate = _plate(scored)
+            cut = yield from slices_steps(
+                scored, plate, _intensity(scored, plate), chosen, model, settings.network_cells, settings.seed
+            )
+            slices |= {(scored.name, well): each for well, each in cut.items()}
     return (
         Material(
             wells,
@@ -178,6 +188,8 @@ def material_steps(
             np.array([images[key].intensity for key in keys]) if images else np.empty((0, 0)),
             [cells[key].embeddings for key in keys] if cells else (),
             [images[key].features for key in keys] if images else (),
+            [slices[key] for key in keys] if slices else (),
+            model.config.backbone if model is not None else "",
         ),
         images,
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_mid.evaluation import audit
-from napari_mid.evaluation.attention import MeasureFound, RelevanceTruth
+from napari_mid.evaluation.attention import Detected, MeasureFound, RelevanceTruth
 from napari_mid.evaluation.bootstrap import Comparison, Estimate
 from napari_mid.evaluation.evaluated import Evaluation
 from napari_mid.evaluation.units import CONTROL_ROLES, WELL
@@ -21,7 +21,7 @@ from napari_mid.files import atomic_path, write_json
 from napari_mid.progress import Progress, Steps
 from napari_mid.reports.evaluation_figures import figures_of
 from napari_mid.reports.evaluation_page import EvaluationPage, write_evaluation_page
-from napari_mid.reports.evaluation_text import estimate_text
+from napari_mid.reports.evaluation_text import VERDICTS, estimate_text
 from napari_mid.workflow.scored_plates import ScoredPlate
 
 METRICS_FILE, PAGE = "metrics.json", "evaluation.html"
@@ -60,6 +60,7 @@ def record(found: Evaluation) -> dict[str, Any]:
                     "meaning": predictor.meaning,
                     "metrics": _estimates(predictor.metrics),
                     "minus_mid": {name: _comparison(each) for name, each in predictor.against_mid.items()},
+                    "paired": None if predictor.paired is None else dataclasses.asdict(predictor.paired),
                 }
                 for predictor in found.predictors[1:]
             },
@@ -71,6 +72,8 @@ def record(found: Evaluation) -> dict[str, Any]:
                 for of, each in found.associations
             ],
             "relevance": None if found.truth is None else _truth(found.truth),
+            "sets": [point.row() for point in found.sets],
+            "checks": [dataclasses.asdict(each) for each in found.checks],
             "notes": list(found.notes),
             "cautions": list(found.cautions),
         }
@@ -103,10 +106,8 @@ def _truth(truth: RelevanceTruth) -> dict[str, Any]:
         "matched_cells": truth.matched,
         "located_cells": truth.located,
         "true_cells": truth.true,
-        "spread_in_negative_controls": truth.flat_controls,
-        "spread_in_positive_wells": truth.flat_positive,
+        "flatness": [dataclasses.asdict(each) for each in truth.flatness],
         "measures": [_measure(each) for each in truth.measures],
-        "sets": [dataclasses.asdict(point) for point in truth.sweep],
     }
 
 
@@ -143,12 +144,15 @@ def summary(found: Evaluation) -> list[str]:
         lines.append(
             f"baseline {predictor.name}: balanced accuracy {estimate_text(predictor.metrics['balanced_accuracy'])}, "
             f"AUROC {estimate_text(predictor.metrics['auroc'])}, minus MID {estimate_text(difference.difference)}"
+            + (f", swap test p {predictor.paired.swap_auroc:.2g}" if predictor.paired is not None else "")
         )
     if found.permuted is not None:
         lines.append(
             f"labels shuffled: AUROC {found.permuted.auroc:.2f} ({found.permuted.low:.2f} to {found.permuted.high:.2f}), "
             f"p = {found.permuted.p_value:.3g}"
         )
+    for check in found.checks:
+        lines.append(f"control, {check.name}: {VERDICTS[check.passed]}; expected {check.expected}; {check.found}")
     for each in found.truth.measures if found.truth is not None else ():
         lines.append(f"relevance {each.measure}, wells {each.wells}: AUROC {estimate_text(each.auroc)} of responding cells")
     return [*lines, *audit_sentences(found)]
@@ -182,8 +186,30 @@ def tables(found: Evaluation) -> dict[str, pd.DataFrame]:
                 for each in found.truth.measures
             ]
         )
-        written["sets.csv"] = pd.DataFrame([dataclasses.asdict(point) for point in found.truth.sweep])
+        written["relevance_wells.csv"] = pd.DataFrame([_well_row(each) for each in found.truth.wells])
+    if found.sets:
+        written["sets.csv"] = pd.DataFrame([point.row() for point in found.sets])
+    if found.checks:
+        columns = ("name", "expected", "found", "passed")
+        written["checks.csv"] = pd.DataFrame([{name: getattr(each, name) for name in columns} for each in found.checks])
     return written
+
+
+def _well_row(each: Detected) -> dict[str, Any]:
+    return {
+        "Metadata_Plate": each.plate,
+        "Metadata_Well": each.well,
+        "compound": each.compound,
+        "measure": each.measure,
+        "wells": each.wells,
+        "n_cells": len(each.responded),
+        "n_responded": int(each.responded.sum()),
+        "auroc": each.auroc,
+        "auprc": each.auprc,
+        "chance": each.chance,
+        "deletion": each.deletion,
+        "insertion": each.insertion,
+    }
 
 
 def _predictor_rows(predictor: Any) -> list[dict[str, Any]]:
@@ -194,6 +220,10 @@ def _predictor_rows(predictor: Any) -> list[dict[str, Any]]:
         if against is not None:
             row |= {"minus_mid": against.difference.value, "minus_mid_low": against.difference.low}
             row |= {"minus_mid_high": against.difference.high, "p": against.p_value}
+        if predictor.paired is not None and name in ("auroc", "balanced_accuracy"):
+            row |= {"swap_p": getattr(predictor.paired, f"swap_{name}")}
+        if predictor.paired is not None and name == "accuracy":
+            row |= {"mcnemar_p": predictor.paired.mcnemar}
         rows.append(row | {"undefined": each.undefined})
     return rows
 

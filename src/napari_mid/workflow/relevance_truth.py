@@ -1,9 +1,9 @@
-"""Relevance against the truth of simulated plates: every measure, and sets of every size and number."""
+"""Relevance against the truth of simulated plates: every measure in every well, and how flat it is where nobody responded."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,16 @@ from numpy.typing import NDArray
 from napari_mid.cells.device import AUTO
 from napari_mid.evaluation.attention import (
     MATCH_UM,
-    SET_NUMBERS,
-    SET_SIZES,
     Detected,
     MeasureFound,
     RelevanceTruth,
-    SweepPoint,
-    Swept,
-    auroc_among_read,
-    detected,
     enough,
+    flatness,
     match_truth,
     over_wells,
-    swept,
 )
-from napari_mid.evaluation.bootstrap import binary_estimates
 from napari_mid.evaluation.settings import EvaluationSettings
-from napari_mid.evaluation.sides import TRAINED
-from napari_mid.evaluation.units import PLATE, WELL, Wells, scored_units, units_table
+from napari_mid.evaluation.units import WELL
 from napari_mid.inference.bag import Bag
 from napari_mid.inference.curves import deletion_insertion
 from napari_mid.inference.embedding_cache import EmbeddingCache
@@ -45,7 +37,7 @@ from napari_mid.workflow.evaluation_material import embeddings_steps
 from napari_mid.workflow.relevance import CONTROL_ROLE, MOST_CONTROLS
 from napari_mid.workflow.scored_plates import ScoredPlate
 
-POSITIVE, OTHER = "called positive", "not called positive"
+POSITIVE, OTHER, WITHOUT = "called positive", "not called positive", "without responders"
 #: Random orders behind the deletion and insertion curves: fewer than for a figure, since areas of many wells are averaged.
 CURVE_ORDERS = 5
 
@@ -59,11 +51,28 @@ def truth_file(scored: ScoredPlate) -> Path | None:
     return next((folder / TRUTH for folder in folders if (folder / TRUTH).is_file()), None)
 
 
-@dataclass(frozen=True)
-class _Well:
-    """A well whose truth is known: its cells, which of them are true ones, and which responded (of the true ones).
+def matched_truth(scored: ScoredPlate, cells: pd.DataFrame, truth: pd.DataFrame) -> NDArray[np.int64]:
+    """(N,) row of `truth`, the true cells of the same well, for every one of its located `cells`; -1 for one that is none."""
+    reach = MATCH_UM / ((scored.plate.pixel_size_um if scored.plate else None) or 1.0)
+    return match_truth(cells, truth, reach) if len(truth) else np.full(len(cells), -1, dtype=np.int64)
 
-    One that the model was `trained` on is here only to compare with, as a negative control.
+
+@dataclass(frozen=True)
+class ReadWell:
+    """A well whose cells are encoded: which of them are true ones, and which responded (of the true ones).
+
+    Parameters
+    ----------
+    plate, name, compound
+        Which well.
+    negative_control, trained, positive
+        Its role; whether the model was trained on it, so that it is here only to compare with; how it is called.
+    embeddings
+        (N, D).
+    known, responded
+        (N,) bool; no cell is known where the plate has no truth.
+    n_true
+        Cells that the truth has.
     """
 
     plate: str
@@ -75,64 +84,61 @@ class _Well:
     embeddings: NDArray[np.float32]
     known: NDArray[np.bool_]
     responded: NDArray[np.bool_]
+    n_true: int
+
+    @property
+    def judged(self) -> bool:
+        """Whether relevance is judged here: unseen, with responders and others."""
+        return not self.trained and enough(self.responded[self.known])
 
 
-def relevance_truth_steps(
+def read_wells_steps(
     plates: Sequence[ScoredPlate],
-    wells: Wells,
     settings: EvaluationSettings,
     model: MidModel,
     threshold: float,
     trained: Set[tuple[str, str]],
     cache: EmbeddingCache | None,
     device: str = AUTO,
-) -> Steps[RelevanceTruth | None]:
-    """Judge relevance on those of `plates` that have a truth; None where none has.
+) -> Steps[list[ReadWell]]:
+    """Encode the wells of those of `plates` that have a truth, and, where sets of every size are asked for, of the others.
 
-    Wells that the model was `trained` on, by plate and well, are not judged: its relevance may be better there.
+    Wells that the model was `trained` on, by plate and well, are left out but for negative controls, with which measures compare.
     """
-    known: list[_Well] = []
-    n_located = n_true = 0
+    found: list[ReadWell] = []
     for scored in plates:
-        file = truth_file(scored)
-        if file is None:
+        file = truth_file(scored) if settings.truth else None
+        if file is None and not settings.set_sizes:
             continue
-        truth = pd.read_parquet(file)
+        truth = pd.read_parquet(file) if file is not None else None
         names = [str(name) for name in scored.wells[WELL] if len(scored.cells_of(str(name)))]
         names = [name for name in names if (scored.name, name) not in trained or _is_negative(scored, name)]
         encoded = yield from embeddings_steps(scored, names, model, cache, device)
-        reach = MATCH_UM / ((scored.plate.pixel_size_um if scored.plate else None) or 1.0)
         rows = scored.wells.drop_duplicates(WELL).set_index(WELL)
         for name in names:
             table = encoded[name].table
-            true = truth[truth[WELL] == name].reset_index(drop=True)
-            place = match_truth(table, true, reach)
-            responded = true["responded"].to_numpy(dtype=bool)[place] & (place >= 0) if len(true) else place >= 0
-            n_located += len(table)
-            n_true += len(true)
+            place, responded, n_true = np.full(len(table), -1), np.zeros(len(table), dtype=bool), 0
+            if truth is not None:
+                true = truth[truth[WELL] == name].reset_index(drop=True)
+                n_true, place = len(true), matched_truth(scored, table, true)
+                responded = true["responded"].to_numpy(dtype=bool)[place] & (place >= 0) if n_true else responded
             row: dict[Any, Any] = rows.loc[name].to_dict()
             compound = f"{scored.name} {name}" if pd.isna(row.get("compound")) else str(row["compound"])
-            called = float(row["score"]) >= threshold
-            seen = (scored.name, name) in trained
-            negative = _is_negative(scored, name)
-            known.append(
-                _Well(scored.name, name, compound, negative, seen, called, encoded[name].embeddings, place >= 0, responded)
+            found.append(
+                ReadWell(
+                    scored.name,
+                    name,
+                    compound,
+                    _is_negative(scored, name),
+                    (scored.name, name) in trained,
+                    float(row["score"]) >= threshold,
+                    encoded[name].embeddings,
+                    place >= 0,
+                    responded,
+                    n_true,
+                )
             )
-    if not known:
-        return None
-    scoring = plates[0].scoring
-    controls = _controls(known, scoring.seed)
-    measures, spreads = yield from _measures(known, model, scoring, controls, settings)
-    sweep = yield from _sweep(known, wells, model, settings, threshold)
-    return RelevanceTruth(
-        tuple(measures),
-        tuple(sweep),
-        sum(int(well.known.sum()) for well in known),
-        n_located,
-        n_true,
-        _mean([spreads[well.plate, well.name] for well in known if well.negative_control]),
-        _mean([spreads[well.plate, well.name] for well in known if well.positive]),
-    )
+    return found
 
 
 def _is_negative(scored: ScoredPlate, well: str) -> bool:
@@ -140,7 +146,47 @@ def _is_negative(scored: ScoredPlate, well: str) -> bool:
     return "role" in rows and bool(((rows[WELL] == well) & (rows["role"] == CONTROL_ROLE)).any())
 
 
-def _controls(known: Sequence[_Well], seed: int) -> NDArray[np.float32] | None:
+def relevance_truth_steps(
+    wells: Sequence[ReadWell], settings: EvaluationSettings, model: MidModel, scoring: ScoringSettings
+) -> Steps[RelevanceTruth | None]:
+    """Judge relevance in those of `wells` that have a truth; None where none has."""
+    known = [well for well in wells if well.n_true]
+    if not known:
+        return None
+    controls = _controls(known, scoring.seed)
+    names = [name for name in measure_names() if controls is not None or not measure(name).NEEDS_CONTROLS]
+    found: list[Detected] = []
+    relevance: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for done, well in enumerate(known):
+        yield Progress("judging relevance", done, len(known), f"{well.plate} {well.name}")
+        for name in names if well.judged else [DEFAULT]:
+            values = relevance_by(name, model, well.embeddings, scoring, controls).values
+            if name == DEFAULT:
+                relevance[well.plate, well.name] = values
+            if well.judged:
+                found.append(_detected(well, name, values, model, scoring))
+    rows: list[MeasureFound] = []
+    for kind in (POSITIVE, OTHER):
+        for name in names:
+            some = [each for each in found if each.measure == name and each.wells == kind]
+            rows.append(over_wells(name, kind, some, settings.resamples, settings.seed))
+    # a model may be flat, or not, on what it was trained on for that reason alone
+    unseen = [well for well in known if not well.trained]
+    flat = (
+        flatness(WITHOUT, [relevance[well.plate, well.name] for well in unseen if not well.responded.any()]),
+        flatness(POSITIVE, [relevance[well.plate, well.name] for well in unseen if well.positive and well.responded.any()]),
+    )
+    return RelevanceTruth(
+        tuple(rows),
+        sum(int(well.known.sum()) for well in known),
+        sum(len(well.known) for well in known),
+        sum(well.n_true for well in known),
+        flat,
+        tuple(found),
+    )
+
+
+def _controls(known: Sequence[ReadWell], seed: int) -> NDArray[np.float32] | None:
     """A sample of cells of the negative controls, for measures that compare with them."""
     cells = [well.embeddings for well in known if well.negative_control]
     if not cells:
@@ -149,84 +195,12 @@ def _controls(known: Sequence[_Well], seed: int) -> NDArray[np.float32] | None:
     return together[np.sort(np.random.default_rng(seed).permutation(len(together))[:MOST_CONTROLS])]
 
 
-def _measures(
-    known: Sequence[_Well],
-    model: MidModel,
-    scoring: ScoringSettings,
-    controls: NDArray[np.float32] | None,
-    settings: EvaluationSettings,
-) -> Steps[tuple[list[MeasureFound], dict[tuple[str, str], float]]]:
-    """Every measure in the wells with responders, and the spread of the default one in every well."""
-    names = [name for name in measure_names() if controls is not None or not measure(name).NEEDS_CONTROLS]
-    found: dict[tuple[str, str], list[Detected]] = {(name, kind): [] for kind in (POSITIVE, OTHER) for name in names}
-    spreads = {}
-    for done, well in enumerate(known):
-        yield Progress("judging relevance", done, len(known), f"{well.plate} {well.name}")
-        judged = enough(well.responded[well.known]) and not well.trained
-        for name in names if judged else [DEFAULT]:
-            values = relevance_by(name, model, well.embeddings, scoring, controls).values
-            if name == DEFAULT:
-                spreads[well.plate, well.name] = float(values.std())
-            if not judged:
-                continue
-            deletion = insertion = math.nan
-            if well.positive:  # in a well that scores near 0 there is nothing to take away
-                curves = deletion_insertion(Bag(model, well.embeddings), values, scoring, CURVE_ORDERS)
-                deletion, insertion = curves.deletion_area, curves.insertion_area
-            kind = POSITIVE if well.positive else OTHER
-            found[name, kind].append(detected(well.compound, well.responded[well.known], values[well.known], deletion, insertion))
-    rows = [over_wells(name, kind, some, settings.resamples, settings.seed) for (name, kind), some in found.items()]
-    return rows, spreads
-
-
-def _sweep(
-    known: Sequence[_Well], wells: Wells, model: MidModel, settings: EvaluationSettings, threshold: float
-) -> Steps[list[SweepPoint]]:
-    """Cells and units against size and number of the sets."""
-    points = []
-    for done, size in enumerate(SET_SIZES):
-        read: dict[tuple[str, str], Swept] = {}
-        for number, well in enumerate(known):
-            detail = f"sets of {size}, {well.plate} {well.name}"
-            yield Progress("reading sets of every size", done * len(known) + number, len(SET_SIZES) * len(known), detail)
-            read[well.plate, well.name] = swept(Bag(model, well.embeddings), size, SET_NUMBERS, settings.seed)
-        for n_sets in SET_NUMBERS:
-            points.append(_point(size, n_sets, known, read, wells, settings, threshold))
-    return points
-
-
-def _point(
-    size: int,
-    n_sets: int,
-    known: Sequence[_Well],
-    read: Mapping[tuple[str, str], Swept],
-    wells: Wells,
-    settings: EvaluationSettings,
-    threshold: float,
-) -> SweepPoint:
-    areas = [
-        auroc_among_read(read[well.plate, well.name].lifts[n_sets][well.known], well.responded[well.known])
-        for well in known
-        if well.positive and not well.trained and enough(well.responded[well.known])
-    ]
-    keys = list(zip(wells.table[PLATE], wells.table[WELL], strict=True))
-    there = [key in read and side != TRAINED for key, side in zip(keys, wells.table["_side"], strict=True)]
-    table = wells.table[there].assign(
-        _swept=[read[key].scores[n_sets] for key, judged in zip(keys, there, strict=True) if judged]
-    )
-    metrics = {}
-    if len(table):
-        units = units_table(Wells(table, wells.question, ()), settings, "_swept")
-        metrics = binary_estimates(scored_units(units), threshold, 10, settings.seed)
-    return SweepPoint(
-        size,
-        n_sets,
-        _mean([area for area in areas if math.isfinite(area)]),
-        metrics["auroc"].value if metrics else math.nan,
-        metrics["balanced_accuracy"].value if metrics else math.nan,
-        _mean([float(each.cells_in_set) for each in read.values()]),
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else math.nan
+def _detected(well: ReadWell, name: str, values: NDArray[np.float64], model: MidModel, scoring: ScoringSettings) -> Detected:
+    """A measure in a well that is judged."""
+    deletion = insertion = math.nan
+    if well.positive:  # in a well that scores near 0 there is nothing to take away
+        curves = deletion_insertion(Bag(model, well.embeddings), values, scoring, CURVE_ORDERS)
+        deletion, insertion = curves.deletion_area, curves.insertion_area
+    kind = POSITIVE if well.positive else OTHER
+    responded = well.responded[well.known]
+    return Detected(well.plate, well.name, well.compound, name, kind, responded, values[well.known], deletion, insertion)

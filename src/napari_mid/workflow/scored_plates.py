@@ -22,8 +22,7 @@ from napari_mid.plates.plate import Plate
 from napari_mid.progress import Steps
 
 WELLS, CELLS, RUN = "wells.csv", "cells.parquet", "run.json"
-#: Probability of every class per well, where a model has more than two; beside `WELLS`.
-PROBABILITIES = "probabilities.csv"
+#: Columns of the probabilities of the classes, where a model has more than two, begin so.
 PROBABILITY = "probability_"
 CENTRE = ["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]
 SITE, AREA = "Metadata_Site", "Nuclei_AreaShape_Area"
@@ -108,8 +107,6 @@ def read_scored_steps(folder: Path, plate: Plate | None = None) -> Steps[ScoredP
     lacking = [column for column in (PLATE, WELL, "score") if column not in wells]
     if lacking or not wanted[0]:
         raise EvaluationError(f"{folder / WELLS} has no column {', '.join(lacking)}; score the plate again.")
-    if (folder / PROBABILITIES).is_file():
-        wells = wells.merge(pd.read_csv(folder / PROBABILITIES, dtype={WELL: str}), on=[PLATE, WELL], how="left")
     if "excluded" in cells:
         cells = cells[~cells["excluded"].astype(bool)]
     missing = ""
@@ -143,7 +140,10 @@ def check_together(plates: Sequence[ScoredPlate]) -> None:
     models = {plate.model_hash: str(plate.run["model"]["name"]) for plate in plates}
     if len(models) > 1:
         named = ", ".join(f"{name} ({number})" for number, name in models.items())
-        raise EvaluationError(f"The results come from {len(models)} models: {named}; evaluate each by itself.")
+        raise EvaluationError(
+            f"The results come from {len(models)} models: {named}; evaluate each by itself, "
+            "or give --several-models where they differ in their seed only."
+        )
     wells = pd.concat([plate.wells[[PLATE, WELL]] for plate in plates])
     twice = wells[wells.duplicated()]
     if len(twice):

@@ -5,7 +5,11 @@ A baseline is a module with
 - ``MEANING``: one sentence for the report,
 - ``NEEDS``: which fields of `Material` it reads; what no baseline needs is not worked out,
 - ``features(material) -> (W, F)``: numbers per well; NaN is allowed where a well has none,
-- ``classifier(seed)``: an untrained estimator of scikit-learn's kind with ``predict_proba``.
+- ``classifier(seed)``: an untrained estimator of scikit-learn's kind with ``predict_proba``,
+
+or, where a network learns from the cells themselves, instead of the last two
+
+- ``scores_steps(lesson) -> Steps[(W,)]``: probability of the positive class for every well, learned from some of them.
 
 A new file in this folder is a new choice of ``--baselines``.
 """
@@ -16,18 +20,22 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.errors import SettingsError
+from napari_mid.progress import Steps
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
+
+    from napari_mid.evaluation.settings import EvaluationSettings
 
 #: Fields of `Material` that cost reading images.
-INTENSITY, EMBEDDINGS, CELL_FEATURES = "intensity", "embeddings", "cell_features"
+INTENSITY, EMBEDDINGS, CELL_FEATURES, SLICES = "intensity", "embeddings", "cell_features", "slices"
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,10 @@ class Material:
         Per well (N, D) of its cells; empty where nobody needs them.
     cell_features
         Per well (N, F) of its cells, CellProfiler's kind; empty where nobody needs them.
+    slices
+        Per well (N, C, S, S) uint8 of some of its cells, as the model sees them; empty where nobody needs them.
+    encoder
+        Name of the timm network with which the model encodes a slice; empty where no model is known.
     """
 
     wells: pd.DataFrame
@@ -53,10 +65,37 @@ class Material:
     intensity: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     embeddings: Sequence[NDArray[np.float32]] = ()
     cell_features: Sequence[NDArray[np.float64]] = ()
+    slices: Sequence[NDArray[np.uint8]] = ()
+    encoder: str = ""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network learns from, and how.
+
+    Parameters
+    ----------
+    material
+        All wells, those it is judged on too.
+    positive
+        (W,) class of the wells.
+    train
+        (W,) which of them it may learn from; it must not look at the class of the others.
+    settings
+        Its budget and seed.
+    device
+        Where to compute.
+    """
+
+    material: Material
+    positive: NDArray[np.bool_]
+    train: NDArray[np.bool_]
+    settings: EvaluationSettings
+    device: torch.device
 
 
 class Baseline(Protocol):
-    """What a module of this package offers."""
+    """What a module of this package offers that learns from numbers per well."""
 
     MEANING: str
     NEEDS: tuple[str, ...]
@@ -70,12 +109,33 @@ class Baseline(Protocol):
         ...
 
 
+class NetworkBaseline(Protocol):
+    """What a module of this package offers that learns from cells."""
+
+    MEANING: str
+    NEEDS: tuple[str, ...]
+
+    def scores_steps(self, lesson: Lesson) -> Steps[NDArray[np.float64]]:
+        """(W,) probability of the positive class."""
+        ...
+
+
+def is_network(chosen: Baseline | NetworkBaseline) -> TypeGuard[NetworkBaseline]:
+    """Whether the baseline learns from cells."""
+    return hasattr(chosen, "scores_steps")
+
+
+def is_tabular(chosen: Baseline | NetworkBaseline) -> TypeGuard[Baseline]:
+    """Whether the baseline learns from numbers per well."""
+    return hasattr(chosen, "features")
+
+
 def baseline_names() -> list[str]:
     """Names of the baselines, without importing them."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def baseline(name: str) -> Baseline:
+def baseline(name: str) -> Baseline | NetworkBaseline:
     """The baseline called `name`.
 
     Raises
@@ -85,7 +145,7 @@ def baseline(name: str) -> Baseline:
     """
     if name not in baseline_names():
         raise SettingsError(f"There is no baseline {name!r}; there are {', '.join(baseline_names())}.")
-    return cast(Baseline, importlib.import_module(f"{__name__}.{name}"))
+    return cast("Baseline | NetworkBaseline", importlib.import_module(f"{__name__}.{name}"))
 
 
 def means_of(cells: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
