@@ -35,7 +35,7 @@ def galleries(scored: Window, wait: Wait) -> Galleries:
 def pixels(galleries: Galleries, row: int = 0) -> np.ndarray:
     icon = galleries.relevant.slices.index(row).data(Qt.ItemDataRole.DecorationRole)
     image = icon.pixmap(400, 400).toImage().convertToFormat(image_format())
-    return np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8).reshape(image.height(), -1)
+    return np.frombuffer(bytes(image.constBits().asarray(image.sizeInBytes())), np.uint8).reshape(image.height(), -1)
 
 
 def image_format() -> object:
@@ -134,9 +134,9 @@ def test_classes_come_back_with_the_plate(scored: Window, galleries: Galleries) 
     session.cell = 4
     scored.actions.mark(3)
     other = Session()
-    Marker(other)
+    marker = Marker(other)
     other.plate = session.plate
-    assert other.marks.of(well_key(session.plate, session.well), session.result.cells)[4] == 3
+    assert marker.session.marks.of(well_key(session.plate, session.well), session.result.cells)[4] == 3
 
 
 def test_slices_of_negative_controls_come_once_one_is_scored_and_a_click_goes_there(

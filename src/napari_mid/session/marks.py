@@ -69,6 +69,8 @@ class Marks:
 
     def names_of(self, key: WellKey, cells: pd.DataFrame) -> list[str]:
         """The name of the class of each row of `WellResult.cells`, ``""`` for none."""
+        if not len(self._marked.get(key, _NONE)):
+            return [""] * len(cells)
         return [self.name(int(number)) for number in self.of(key, cells)]
 
     def set(self, key: WellKey, cells: pd.DataFrame, rows: Iterable[int], number: int) -> None:

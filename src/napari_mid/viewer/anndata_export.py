@@ -42,7 +42,7 @@ def write_anndata(scored: PlateResult, folder: Path) -> Path:
     if not results:
         raise WellError("No scored well has its embeddings in memory; press Run or Score all wells, then export again.")
     cells = pd.concat([result.cells for result in results], ignore_index=True)
-    cells.index = [f"{row.Metadata_Well}-{number}" for number, row in enumerate(cells.itertuples())]  # type: ignore[assignment]
+    cells.index = pd.Index([f"{well}-{number}" for number, well in enumerate(cells["Metadata_Well"])])
     for name in cells.columns:
         if cells[name].dtype == object:
             cells[name] = cells[name].astype(str)

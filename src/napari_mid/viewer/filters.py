@@ -41,10 +41,10 @@ def matching(table: pd.DataFrame, text: str) -> NDArray[np.bool_]:
 def _fulfilled(table: pd.DataFrame, condition: str) -> NDArray[np.bool_]:
     parts = _CONDITION.match(condition)
     if parts is None and not any(operator in condition for operator in _OPERATORS):
-        return _compared(table[_column(condition, table.columns)], "=", "yes")
+        return _compared(table[_column(condition, list(table.columns))], "=", "yes")
     if parts is None or not parts["value"]:
         raise SettingsError(f"The condition {condition!r} is not complete; write it as in {EXAMPLE!r}.")
-    return _compared(table[_column(parts["column"], table.columns)], parts["operator"].replace("==", "="), parts["value"])
+    return _compared(table[_column(parts["column"], list(table.columns))], parts["operator"].replace("==", "="), parts["value"])
 
 
 def _column(name: str, columns: Sequence[str]) -> str:

@@ -151,6 +151,7 @@ class Presenter:
         if shown != self._fitted:
             self._fitted = shown
             self.viewer.reset_view()
+            self._show_cell()  # one that was chosen before its well was read
 
     def _show_text(self) -> None:
         overlay = text_overlay(self.viewer)

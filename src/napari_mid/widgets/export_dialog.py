@@ -7,10 +7,16 @@ from pathlib import Path
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_mid.widgets.exporter import Exporter
+from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCREENSHOT, Exporter
 from napari_mid.widgets.options import ExportOptions
 from napari_mid.widgets.settings_form import SettingsForm
 
+#: Options that a picture has.
+SHOWN = {
+    SCREENSHOT: ("width_px", "whole_well", "relevance_colours"),
+    GALLERY: ("width_px", "gallery_rows", "stained"),
+    PLATE_MAP: ("width_px",),
+}
 FIGURES = "PNG (*.png);;PDF (*.pdf);;SVG (*.svg)"
 
 
@@ -23,6 +29,7 @@ class ExportDialog(QDialog):
         self.setWindowTitle(f"Save the {what}")
         self.form: SettingsForm[ExportOptions] = SettingsForm(ExportOptions)
         self.form.settings = options
+        self.form.show_only(SHOWN[what])
         self.picture = QLabel("Drawing…")
         area = QScrollArea()
         area.setWidget(self.picture)

@@ -34,8 +34,9 @@ class ExportRow(Section):
         for button, what in ((self.screenshot, SCREENSHOT), (self.gallery, GALLERY), (self.plate_map, PLATE_MAP)):
             button.clicked.connect(lambda _=False, what=what: self.open_dialog(what))
         self.tables.clicked.connect(self.save_tables)
-        self.csv, self.anndata = QCheckBox("cells.csv"), QCheckBox("AnnData")
-        for box, name in ((self.csv, "cells_as_csv"), (self.anndata, "anndata")):
+        self.csv, self.points, self.anndata = QCheckBox("cells.csv"), QCheckBox("points"), QCheckBox("AnnData")
+        self._boxes = {"cells_as_csv": self.csv, "napari_points": self.points, "anndata": self.anndata}
+        for name, box in self._boxes.items():
             box.setChecked(getattr(self.options, name))
             help_text = next(field.metadata["help"] for field in dataclasses.fields(ExportOptions) if field.name == name)
             box.setToolTip(f"Tables: {help_text}")
@@ -50,10 +51,16 @@ class ExportRow(Section):
         dots.addWidget(QLabel("relevance"))
         dots.addWidget(self.colours, 1)
         grid = QGridLayout()
-        for index, widget in enumerate((self.screenshot, self.gallery, self.plate_map, self.tables, self.csv, self.anndata)):
-            grid.addWidget(widget, index // 3, index % 3)
+        for index, button in enumerate((self.screenshot, self.gallery, self.plate_map, self.tables)):
+            grid.addWidget(button, index // 2, index % 2)
+        also = QHBoxLayout()
+        also.addWidget(QLabel("tables with"))
+        for box in self._boxes.values():
+            also.addWidget(box)
+        also.addStretch(1)
         self.column.addLayout(dots)
         self.column.addLayout(grid)
+        self.column.addLayout(also)
         events = session.events
         listen(self, self._show, events.images_changed, events.result_changed, events.results_changed)
         listen(self, self._open_screenshot, actions.screenshot)
@@ -81,8 +88,8 @@ class ExportRow(Section):
     def _keep(self, options: ExportOptions) -> None:
         self.options = options
         remember_options(EXPORT, dataclasses.asdict(options))
-        for widget, value in ((self.csv, options.cells_as_csv), (self.anndata, options.anndata)):
-            widget.setChecked(value)
+        for name, box in self._boxes.items():
+            box.setChecked(getattr(options, name))
         self.colours.setCurrentText(options.relevance_colours)
 
     def _set_colours(self, name: str) -> None:

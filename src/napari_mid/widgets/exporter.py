@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_mid.errors import MidError
 from napari_mid.files import atomic_path
 from napari_mid.progress import Progress, Steps
@@ -75,7 +78,9 @@ class Exporter:
         def prepared() -> Steps[Path]:
             if options.anndata:
                 check_anndata()
-            return _tables_steps(session_results(self.session), options, folder)
+            layer = self.presenter.points_layer
+            places = layer.data.copy() if options.napari_points and layer is not None else None
+            return _tables_steps(session_results(self.session), options, folder, (self.session.well or "", places))
 
         self._start("tables", prepared)
 
@@ -105,7 +110,9 @@ def _save_steps(drawn: Callable[[int], Figure], width_px: int, path: Path) -> St
     return _written(lambda: save_figure(figure, path))
 
 
-def _tables_steps(scored: PlateResult, options: ExportOptions, folder: Path) -> Steps[Path]:
+def _tables_steps(
+    scored: PlateResult, options: ExportOptions, folder: Path, open_well: tuple[str, NDArray[np.float64] | None]
+) -> Steps[Path]:
     from napari_mid.workflow.score_plate import cells_table, write_results
 
     yield Progress("writing tables", 0, 3, folder.name)
@@ -121,7 +128,20 @@ def _tables_steps(scored: PlateResult, options: ExportOptions, folder: Path) -> 
     if options.anndata:
         yield Progress("writing tables", 2, 3, "cells.h5ad")
         _written(lambda: write_anndata(scored, folder))
+    well, places = open_well
+    if places is not None:
+        _written(lambda: write_points(places, folder / f"{well}_points.csv"))
     return folder
+
+
+def write_points(places: NDArray[np.float64], path: Path) -> Path:
+    """Write (N, 2) `places`, (y, x) in pixels of the well, as napari saves a Points layer: it opens as one."""
+    import pandas as pd
+
+    table = pd.DataFrame(places, columns=["axis-0", "axis-1"])
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index_label="index")
+    return path
 
 
 def _written(write: Callable[[], Path | None]) -> Path:

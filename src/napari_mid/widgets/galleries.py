@@ -137,7 +137,7 @@ class Galleries(Section):
                     continue
                 # as wide as there is room for, so that the panel can be narrow
                 widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-                row.addWidget(widget, 2 if widget is self.filter else 1)
+                row.addWidget(widget, 1 if widget is self.shown else 2)
             column.addLayout(row)
 
     # -- what the user does ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 LANE = "keep"
 #: What is written waits so long for further changes, in milliseconds.
 WAIT_MS = 1500
+#: While wells are being scored results are written this often, in seconds.
+RUNNING_S = 60.0
 #: File and folder in that of the preferences.
 STATE, FOLDER = "session.json", "results"
 
@@ -40,6 +43,7 @@ class Keeper(QObject):
         self.session = session
         self.jobs = jobs
         self._restoring = False
+        self._written = time.monotonic()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
@@ -80,6 +84,11 @@ class Keeper(QObject):
         results = dict(session.results)
         if not results or model is None or self._is_kept(results) or any(each.preliminary for each in results.values()):
             return
+        now = time.monotonic()
+        if self.jobs.running("run") and now - self._written < RUNNING_S:
+            self._timer.start()  # of many wells that are scored each would write those before it again
+            return
+        self._written = now
         try:
             tables = session_results(session)
         except MidError:
@@ -114,10 +123,10 @@ class Keeper(QObject):
         folder, plate = self._folder(session.plate, model.hash), contract.plate
         if not is_results(folder):
             return
-        key = (session.result_key("")[:2], session.plate)
+        key = session.result_key("")[:2]
 
         def take(stored: StoredResults | None) -> None:
-            if stored is not None and key == (session.result_key("")[:2], session.plate):
+            if stored is not None and key == session.result_key("")[:2]:
                 self.offer(stored, plate)
 
         self.jobs.start("stored", "bringing results back", _read_steps(folder, quiet=True), take)

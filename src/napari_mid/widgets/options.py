@@ -19,7 +19,7 @@ WINDOW = "window"
 LOOKS, SIZES = ("channels", "composite"), (6, 12, 24, 50, 100, 200)
 #: Names under which the options of the galleries and of exports are kept.
 GALLERIES, EXPORT = "galleries", "export"
-CONTRASTS = ("plate contrast", "own contrast")
+CONTRASTS = ("plate-wide", "per slice")
 #: Part of the machine's memory that wells already seen may take at most, whatever the option says.
 MEMORY_PART = 0.5
 
@@ -49,8 +49,13 @@ class ExportOptions:
         next(iter(RELEVANCE_COLORMAPS)), "colours of relevance, on the canvas and in pictures", choices=tuple(RELEVANCE_COLORMAPS)
     )
     stained: bool = setting(True, "slices of the gallery in the colours of the stains, otherwise in grey")
-    cells_as_csv: bool = setting(False, "write the table of cells as CSV, too, beside Parquet")
-    anndata: bool = setting(False, "write cells.h5ad, too: embeddings and places for scanpy; needs the package anndata")
+    cells_as_csv: bool = setting(False, "write the table of cells as CSV, too, beside Parquet", expert=True)
+    napari_points: bool = setting(
+        False, "write the cells of the open well as points that napari opens, too", expert=True
+    )
+    anndata: bool = setting(
+        False, "write cells.h5ad, too: embeddings and places; needs the package anndata", expert=True
+    )
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,8 @@ class PlateActions:
             except MidError as error:
                 self.session.tell(str(error), "warning")
         well = last.get("well")
-        self._show_plate(plate, well if well in plate.wells and plate.wells[well].has_images else None)
+        known = isinstance(well, str) and well in plate.wells and plate.wells[well].has_images
+        self._show_plate(plate, well if known else None)
 
     def load_plate_map(self, path: str | Path) -> None:
         """Join the plate map at `path` to the open plate."""

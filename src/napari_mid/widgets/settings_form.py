@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import Signal
@@ -52,6 +53,13 @@ class SettingsForm(QWidget, Generic[S]):
             widget.blockSignals(True)
             _set_value(widget, getattr(settings, name))
             widget.blockSignals(False)
+
+    def show_only(self, names: Collection[str]) -> None:
+        """Hide all other fields; they keep their values."""
+        form = self.layout()
+        for name, widget in self._widgets.items():
+            for part in (widget, form.labelForField(widget)):
+                part.setVisible(name in names)
 
     def set_value(self, name: str, value: Any) -> None:
         """Change one field as the user does."""

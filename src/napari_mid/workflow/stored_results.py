@@ -92,7 +92,7 @@ class StoredResults:
         """The scored wells of `plate`, with empty embeddings: their cells cannot be read again, but looked at."""
         by_well = dict(tuple(self.cells.groupby(WELL, sort=False))) if len(self.cells) else {}
         none = self.cells.iloc[:0]
-        rows = {str(row[WELL]): row for row in self.wells.to_dict("records")}
+        rows = {str(row[WELL]): {str(name): value for name, value in row.items()} for row in self.wells.to_dict("records")}
         return [
             self._result(plate, name, row, by_well.get(name, none).reset_index(drop=True))
             for name, row in rows.items()
