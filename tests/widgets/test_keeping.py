@@ -17,6 +17,13 @@ from napari_mid.widgets.window import MID, PLATE, Window
 Wait = Callable[[Callable[[], bool]], None]
 
 
+@pytest.fixture
+def small_model(small_model: Any) -> Any:
+    """One that can be told from others, as those that are read from a folder."""
+    small_model.hash = "0123456789abcdef"
+    return small_model
+
+
 def kept(window: Window, wait: Wait) -> None:
     window.actions.keeper.keep()
     wait(lambda: not window.jobs.running("keep"))

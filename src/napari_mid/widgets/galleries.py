@@ -129,15 +129,20 @@ class Galleries(Section):
         column = QVBoxLayout(self.tools)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        for line in ((self.sort, self.filter, self.shown), (self.look, self.contrast, self.contours, self.with_controls)):
+        for line in (
+            (self.sort, self.filter),
+            (self.look, self.contrast, self.shown),
+            (self.contours, self.with_controls),
+        ):
             row = QHBoxLayout()
+            row.setAlignment(Qt.AlignmentFlag.AlignLeft)
             for widget in line:
                 if isinstance(widget, QCheckBox):
                     row.addWidget(widget)
                     continue
                 # as wide as there is room for, so that the panel can be narrow
                 widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-                row.addWidget(widget, 1 if widget is self.shown else 2)
+                row.addWidget(widget, 1)
             column.addLayout(row)
 
     # -- what the user does ----------------------------------------------------------------------------------------------------

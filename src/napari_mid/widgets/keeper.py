@@ -82,7 +82,13 @@ class Keeper(QObject):
         with contextlib.suppress(OSError):
             write_json(preferences.config_folder() / STATE, state)
         results = dict(session.results)
-        if not results or model is None or self._is_kept(results) or any(each.preliminary for each in results.values()):
+        if (
+            not results
+            or model is None
+            or not model.hash
+            or self._is_kept(results)
+            or any(each.preliminary for each in results.values())
+        ):
             return
         now = time.monotonic()
         if self.jobs.running("run") and now - self._written < RUNNING_S:
