@@ -26,7 +26,7 @@ if [ -x $(RUN)/uv ] && $(RUN)/uv pip install --python $(1)/bin/python $(2) -c co
 else $(1)/bin/python -m pip install $(2) -c constraints.txt; fi
 endef
 
-.PHONY: help demo test test-slow lint test-noqt demo-model nucleus-detector constraints system clean
+.PHONY: help demo test test-slow lint test-noqt demo-models evaluation nucleus-detector constraints system clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,8 +55,12 @@ test-noqt: .venv-noqt/installed ## the core and the command line with no Qt bind
 	.venv-noqt/bin/python scripts/assert_no_qt.py
 	.venv-noqt/bin/python -m pytest -p no:napari -W ignore::pytest.PytestConfigWarning -m "not slow" tests/cli tests/test_without_qt.py
 
-demo-model: .venv/installed ## train the demo model that ships with the package
-	$(RUN)/python scripts/make_demo_model.py
+demo-models: .venv/installed ## train the demo models that ship with the package: 15 minutes each
+	$(RUN)/python scripts/make_demo_model.py demo
+	$(RUN)/python scripts/make_demo_model.py demo-mitotox
+
+evaluation: .venv/installed ## the evaluation on real pixels (DATA=folder of bbbc013): about 15 minutes on two cores
+	$(RUN)/python benchmarks/evaluation/bbbc013.py --data $(or $(DATA),../shared/data/bbbc013) --out evaluation-output/bbbc013
 
 nucleus-detector: .venv/installed ## train the learned nucleus detector (DATA=folder with images/ and labels/)
 	$(RUN)/python scripts/nucleus_detector/make.py --data $(DATA)
@@ -65,7 +69,7 @@ constraints: .venv/installed ## write constraints.txt anew, with the newest vers
 	$(RUN)/python scripts/make_constraints.py
 
 clean: ## remove everything that make built
-	rm -rf .venv .venv-noqt demo-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-noqt demo-output evaluation-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f src/napari_mid/napari.yaml
 	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 

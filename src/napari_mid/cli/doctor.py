@@ -277,15 +277,15 @@ def check_disk() -> Finding:
 
 
 def check_demo_model() -> Finding:
-    """The model that ships with the package."""
+    """The models that ship with the package."""
     from napari_mid.errors import ModelError
-    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.model.folder import DEMO_MODELS, load_model
 
     try:
-        model = load_model(demo_model_path())
+        models = [load_model(path) for path in DEMO_MODELS.values()]
     except ModelError as error:
         return Finding("demo model", "missing", str(error), "install napari-mid again")
-    return Finding("demo model", "ok", f"{model.config.name} ({model.hash})")
+    return Finding("demo model", "ok", ", ".join(f"{model.config.name} ({model.hash})" for model in models))
 
 
 #: What is looked at, in the order shown.

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=None,
-        help="model folder that scored them, 'demo' for the bundled one: scores plates, tells its training apart; given several "
+        help="model folder that scored them, 'demo' or 'demo-mitotox' for a bundled one: scores plates, tells its training apart; given several "
         "times, for models that differ in their seed, each is evaluated, and all together",
     )
     parser.add_argument(
@@ -67,14 +67,14 @@ def run(options: argparse.Namespace) -> None:
 
     from napari_mid.evaluation.seeds import over_seeds
     from napari_mid.inference.embedding_cache import EmbeddingCache
-    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.model.folder import load_model, model_path
     from napari_mid.workflow.evaluate import Asked, evaluate_steps
     from napari_mid.workflow.evaluate_seeds import TABLE, by_model, evaluate_seeds_steps
     from napari_mid.workflow.evaluate_seeds import record as seeds_record
     from napari_mid.workflow.evaluate_seeds import summary as seeds_summary
     from napari_mid.workflow.evaluation_report import record, summary, write_evaluation_steps
 
-    models = [load_model(demo_model_path() if str(path) == "demo" else path) for path in options.model or ()]
+    models = [load_model(model_path(path)) for path in options.model or ()]
     cache = EmbeddingCache(options.out / "embeddings")
     plates = [scored for path in options.inputs for scored in _scored(path, options, models, cache)]
     asked = Asked(options.label, tuple(options.classes) if options.classes else None, options.positive)

@@ -18,7 +18,7 @@ EXAMPLE = "napari-mid report Images/ --model herg_model --wells B02,B03 --plate-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``report``."""
     parser.add_argument("plate", type=path_or_url, help="plate folder, index file or URL")
-    parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' is the bundled demo model")
+    parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' and 'demo-mitotox' are bundled")
     parser.add_argument("--wells", required=True, help="wells to report: A01,B02 or A-D or A01-B06")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html, the figures and wells.csv")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
@@ -36,11 +36,11 @@ def run(options: argparse.Namespace) -> None:
     warn(plate.warnings)
     nuclei = given_nuclei(plate, options)
 
-    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.model.folder import load_model, model_path
     from napari_mid.reports.caption import DEMO_MODEL
     from napari_mid.workflow.report import report_steps
 
-    model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
+    model = load_model(model_path(options.model))
     written = run_with_bar(
         report_steps(plate, wells, model, options.out, settings=settings, scoring=scoring, nuclei=nuclei, device=options.device)
     )

@@ -18,7 +18,7 @@ EXAMPLE = "napari-mid score Images/ --model herg_model --plate-map plate_map.csv
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``score``."""
     parser.add_argument("plate", type=path_or_url, help="plate folder, index file or URL")
-    parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' is the bundled demo model")
+    parser.add_argument("--model", type=Path, required=True, help="model folder; 'demo' and 'demo-mitotox' are bundled")
     parser.add_argument("--out", type=Path, required=True, help="folder for wells.csv, cells.parquet and run.json")
     parser.add_argument("--wells", help="wells to score: A01,B02 or A-D or A01-B06; all where not given")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> None:
     nuclei = given_nuclei(plate, options)
 
     from napari_mid.inference.embedding_cache import EmbeddingCache
-    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.model.folder import load_model, model_path
     from napari_mid.workflow.score_plate import score_plate_steps, wells_table, write_results
 
     cache = None if options.cache is None else EmbeddingCache(options.cache, options.cache_dtype)
-    model = load_model(demo_model_path() if str(options.model) == "demo" else options.model)
+    model = load_model(model_path(options.model))
     result = run_with_bar(
         score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device, trust=trust, cache=cache)
     )

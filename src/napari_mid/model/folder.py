@@ -26,6 +26,10 @@ from napari_mid.model.reference import read_reference, write_reference
 CONFIG, WEIGHTS, CARD, METRICS = "config.json", "model.safetensors", "card.md", "metrics.json"
 REFERENCE = "reference.safetensors"
 
+_DATA = Path(str(resources.files("napari_mid"))) / "data"
+#: Models that ship with the package, under the names that commands take for them; they were trained on simulated cells.
+DEMO_MODELS: Mapping[str, Path] = {"demo": _DATA / "demo_model", "demo-mitotox": _DATA / "demo_model_mitotox"}
+
 
 def check_model_path(path: Path) -> None:
     """Refuse to write a model where something else is: a file, or a folder with content that is not a model.
@@ -119,6 +123,11 @@ def model_hash(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def demo_model_path() -> Path:
-    """The model folder that ships with the package; it was trained on simulated cells."""
-    return Path(str(resources.files("napari_mid"))) / "data" / "demo_model"
+def demo_model_path(name: str = "demo") -> Path:
+    """The folder of a model that ships with the package, one of `DEMO_MODELS`."""
+    return DEMO_MODELS[name]
+
+
+def model_path(path: str | Path) -> Path:
+    """`path`, or the folder of the model that ships with the package where `path` is its name."""
+    return DEMO_MODELS.get(str(path), Path(path))

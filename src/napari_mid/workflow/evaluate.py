@@ -34,7 +34,7 @@ from napari_mid.evaluation.units import (
     units_table,
 )
 from napari_mid.inference.embedding_cache import EmbeddingCache
-from napari_mid.model.folder import demo_model_path, model_hash
+from napari_mid.model.folder import DEMO_MODELS, model_hash
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate
 from napari_mid.progress import Steps
@@ -171,8 +171,7 @@ def evaluate_steps(
 def _split(hash_of_model: str, model: MidModel | None) -> TrainingSplit | None:
     if model is not None and model.path is not None:
         return read_split(Path(model.path))
-    demo = demo_model_path()
-    return read_split(demo) if model_hash(demo) == hash_of_model else None
+    return next((read_split(demo) for demo in DEMO_MODELS.values() if model_hash(demo) == hash_of_model), None)
 
 
 def _counted(units: pd.DataFrame) -> tuple[pd.DataFrame, str]:
