@@ -117,7 +117,7 @@ def walk(tour: Tour, plate: Path | None, model: Path | None) -> None:
 
     print("click the most relevant cell in the gallery")
     gallery = tour.window.panels["MID"].galleries.relevant
-    gallery.itemClicked.emit(gallery.item(0))
+    gallery.clicked.emit(gallery.slices.index(0))
     tour.picture("cell")
     tour.picture("plate", tour.window.panels["Plate"])
 
