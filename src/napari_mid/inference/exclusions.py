@@ -1,4 +1,4 @@
-"""Cells that a person leaves out of scores: which ones, and why; kept while the program runs.
+"""Cells that a person leaves out of scores: which ones, and why; those of a plate come back when it is opened again.
 
 Cells are known by their place, not by their row: a well that is run again has the same ones left out as long as its nuclei are
 where they were.
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_mid.cells.kept import WellKey
+from napari_mid.inference.kept_exclusions import remember_cells, remembered_cells
 
 #: Kinds of cells that can be left out together: those whose slice leaves the field, and those out of focus.
 Rule = Literal["border", "focus"]
@@ -96,6 +97,21 @@ class Exclusions:
         self.rules: frozenset[Rule] = frozenset()
         self._places: dict[WellKey, NDArray[np.float64]] = {}
         self._before: dict[WellKey, list[NDArray[np.float64]]] = {}
+
+    def bring_back(self, plate: str) -> dict[WellKey, int]:
+        """Leave out again what was left out of the wells of `plate`, a `WellKey.plate`, before the program was closed.
+
+        Wells in which cells were left out, or taken back, since the program started stay as they are. One `undo` takes all cells
+        of a well back. Gives their number by well.
+        """
+        back = {key: places for key, places in remembered_cells(plate).items() if key not in self._places}
+        for key, places in back.items():
+            self._places[key], self._before[key] = places, [np.empty((0, 3))]
+        return {key: len(places) for key, places in back.items()}
+
+    def remember(self, plate: str) -> bool:
+        """Keep what is left out of the wells of `plate` for the next start; False where that cannot be written."""
+        return remember_cells(plate, self._places)
 
     def of(self, key: WellKey) -> Wish:
         """What is to be left out of a well."""

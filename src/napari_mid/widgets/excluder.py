@@ -35,7 +35,9 @@ class Excluder:
         self.jobs = jobs
         #: results that could not be scored again, by well, so that it is not tried for ever
         self._failed: dict[str, WellResult] = {}
+        self._told_unwritten = False
         events = session.events
+        events.plate_changed.connect(self._bring_back)
         events.exclusions_changed.connect(self._restart)
         events.result_changed.connect(self._look)
 
@@ -51,11 +53,13 @@ class Excluder:
             return
         out = not self.wish.by_hand(result.cells)[chosen].all()
         session.exclusions.set(self._key, result.cells, chosen, out=out)
+        self._remember()
         session.events.exclusions_changed.emit()
 
     def undo(self) -> None:
         """Take back the last step in the open well."""
         if self.session.exclusions.undo(self._key):
+            self._remember()
             self.session.events.exclusions_changed.emit()
 
     @property
@@ -88,6 +92,27 @@ class Excluder:
     @property
     def _key(self) -> WellKey:
         return well_key(self.session.plate, self.session.well)
+
+    def _bring_back(self) -> None:
+        """A plate was opened: what was left out of it another day is left out again."""
+        if self.session.plate is None:
+            return
+        back = self.session.exclusions.bring_back(str(self.session.plate.path))
+        if back:
+            wells = sorted({key.well for key in back})
+            where = wells[0] if len(wells) == 1 else f"{len(wells)} wells"
+            self.session.tell(
+                f"{sum(back.values()):,} cells of {where} that you left out before are left out again; Undo, under Score, takes "
+                "those of a well back."
+            )
+
+    def _remember(self) -> None:
+        key = self._key
+        if not self.session.exclusions.remember(key.plate) and not self._told_unwritten:
+            self._told_unwritten = True  # once is enough
+            self.session.tell(
+                "The cells that are left out cannot be kept: the folder of the preferences cannot be written.", "warning"
+            )
 
     def _look(self) -> None:
         """A result came, perhaps from before other cells were left out."""
