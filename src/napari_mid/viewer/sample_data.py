@@ -36,6 +36,6 @@ def sample_plate_steps(preset: str, folder: Path | None = None) -> Steps[Plate]:
 
     out = (folder or cache_folder()) / f"{preset}-{__version__}"
     if not is_simulated_plate(out):
-        yield from simulate_steps(out, SimulationSettings(preset=preset))
+        yield from simulate_steps(out, SimulationSettings(preset=preset, placement="in_order"))
     yield Progress("reading the index", 0, 0, out.name)
     return open_plate(out)
