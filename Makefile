@@ -59,7 +59,7 @@ demo-models: .venv/installed ## train the demo models that ship with the package
 	$(RUN)/python scripts/make_demo_model.py demo
 	$(RUN)/python scripts/make_demo_model.py demo-mitotox
 
-evaluation: .venv/installed ## the evaluation on real pixels (DATA=folder of bbbc013): about 15 minutes on two cores
+evaluation: .venv/installed ## the evaluation on real pixels (DATA=folder of bbbc013)
 	$(RUN)/python benchmarks/evaluation/bbbc013.py --data $(or $(DATA),../shared/data/bbbc013) --out evaluation-output/bbbc013
 
 nucleus-detector: .venv/installed ## train the learned nucleus detector (DATA=folder with images/ and labels/)

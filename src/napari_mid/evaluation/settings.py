@@ -35,7 +35,7 @@ class EvaluationSettings:
     folds: int = setting(5, "folds of cross-validation where the model's own split cannot be used", low=2, high=50, expert=True)
     seed: int = setting(0, "seed of resamples, folds and baselines", low=0)
     set_sizes: bool = setting(
-        False, "score with sets of 1 to 400 cells, 1 to 200 of them (the paper's Figure 1); about 2 s a well of 100 cells"
+        False, "score with sets of 1 to 400 cells, 1 to 200 of them (the paper's Figure 1)"
     )
     checks: bool = setting(
         False, "run the controls that must come out as they should: shuffled labels retrained, flat relevance, a planted artefact"
