@@ -34,9 +34,7 @@ class EvaluationSettings:
     resamples: int = setting(1000, "bootstrap resamples of the compounds", low=10, high=100_000, expert=True)
     folds: int = setting(5, "folds of cross-validation where the model's own split cannot be used", low=2, high=50, expert=True)
     seed: int = setting(0, "seed of resamples, folds and baselines", low=0)
-    set_sizes: bool = setting(
-        False, "score with sets of 1 to 400 cells, 1 to 200 of them (the paper's Figure 1)"
-    )
+    set_sizes: bool = setting(False, "score with sets of 1 to 400 cells, 1 to 200 of them (the paper's Figure 1)")
     checks: bool = setting(
         False, "run the controls that must come out as they should: shuffled labels retrained, flat relevance, a planted artefact"
     )
