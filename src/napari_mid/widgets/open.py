@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from napari_mid.widgets.mid_panel import MidPanel
 from napari_mid.widgets.plate_panel import PlatePanel
+from napari_mid.widgets.train_panel import TrainPanel
 from napari_mid.widgets.window import MID, PLATE, Window, window_of
 
 if TYPE_CHECKING:
     import napari
+
+#: Name of the dock, as in the manifest.
+TRAIN = "Train model"
 
 
 class MidDock(MidPanel):
@@ -28,6 +32,15 @@ class PlateDock(PlatePanel):
         window = window_of(napari_viewer)
         super().__init__(window.session, window.actions)
         window.panels[PLATE] = self
+
+
+class TrainDock(TrainPanel):
+    """The panel `Train model` of a viewer."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        window = window_of(napari_viewer)
+        super().__init__(window.session, window.actions)
+        window.panels[TRAIN] = self
 
 
 def open_layout(viewer: napari.viewer.Viewer) -> Window:
