@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mid.cli.common import run_with_bar
@@ -20,27 +21,44 @@ from napari_mid.simulation.settings import SimulationSettings
 from napari_mid.training.settings import TrainingSettings
 from napari_mid.workflow.train import train_model_steps
 
-#: Name of a demo model to the preset of its plates, their seeds, and what the model is told to say.
-DEMOS = {
-    "demo": ("cardiotox", (21, 22), "cardiotoxicity (simulated)"),
-    "demo-mitotox": ("mitotox", (71, 72), "mitochondrial toxicity (simulated)"),
-}
 #: The demo plates hold compounds from 1.
 FIRST_COMPOUND = 201
-#: lcnet_050 has 0.8 million weights and is fast on CPUs, in float32 in training: bfloat16 units do not help its kind of convolution.
-TRAINING = TrainingSettings(
-    slice_size=64,
-    backbone="lcnet_050",
-    width=64,
-    heads=8,
-    steps=1200,
-    learning_rate=2e-3,
-    set_size=32,
-    sets_per_step=8,
-    label_smoothing=0.0,
-    precision="float32",
-    bag="compound_dose",
-)
+#: What the two models share, see docs/training.md.
+SHARED = {"slice_size": 64, "width": 64, "heads": 8, "set_size": 32, "sets_per_step": 8, "label_smoothing": 0.0}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The plates of a demo model, what it learns from them, and what it is told to say."""
+
+    preset: str
+    seeds: tuple[int, int]
+    label: str
+    negative: str
+    task: str
+    training: TrainingSettings
+
+
+DEMOS = {
+    # lcnet_050 has 0.8 million weights; bfloat16 units do not help its kind of convolution
+    "demo": Demo(
+        "cardiotox",
+        (21, 22),
+        "effect",
+        "no effect",
+        "cardiotoxicity (simulated)",
+        TrainingSettings(**SHARED, backbone="lcnet_050", steps=1200, learning_rate=2e-3, precision="float32"),
+    ),
+    # five channels are too much for so small a network
+    "demo-mitotox": Demo(
+        "mitotox",
+        (71, 72),
+        "mitotoxicity",
+        "inactive",
+        "mitochondrial toxicity (simulated)",
+        TrainingSettings(**SHARED, backbone="resnet10t", steps=500, learning_rate=1e-3),
+    ),
+}
 
 
 def main() -> int:
@@ -49,12 +67,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="model folder (default: the one in the package)")
     parser.add_argument("--plates", type=Path, help="keep the training plates in this folder, or use those that are there")
     options = parser.parse_args()
-    preset, seeds, task = DEMOS[options.name]
+    demo = DEMOS[options.name]
     with tempfile.TemporaryDirectory() as temporary:
         plates = []
-        for batch, seed in enumerate(seeds):
+        for batch, seed in enumerate(demo.seeds):
             drawn = SimulationSettings(
-                preset=preset,
+                preset=demo.preset,
                 wells=384,
                 doses=3,
                 fields=1,
@@ -72,12 +90,12 @@ def main() -> int:
             train_model_steps(
                 plates,
                 options.out or DEMO_MODELS[options.name],
-                label="effect",
-                classes=["no effect", screen.assay.positive],
+                label=demo.label,
+                classes=[demo.negative, screen.assay.positive],
                 channels=[stain.name for stain in screen.assay.stains if stain.role != "dead"],
-                settings=TRAINING,
-                name=f"demo model ({preset}), simulated cells",
-                task=task,
+                settings=demo.training,
+                name=f"demo model ({demo.preset}), simulated cells",
+                task=demo.task,
             )
         )
     _halve(trained.path)

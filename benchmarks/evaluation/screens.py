@@ -23,11 +23,10 @@ PLATE = ("--wells", "384", "--doses", "3", "--fields", "1", "--field-px", "360")
 LEARNED, JUDGED = 1, 201
 CHEAP = ("cell_count", "mean_intensity", "well_position", "mean_pooled", "gated_attention_mil")
 DEAR = ("single_cell", "cellprofiler")
-#: Sets of 32 cells: with 12 many a set of a toxic bag holds no cell that responded. No label smoothing: with it, the network keeps
-#: scores from becoming too sure by looking at healthy cells, and relevance turns around (docs/training.md).
-TRAINING = (
-    "--slice-size 64 --backbone resnet10t --width 64 --set-size 32 --sets-per-step 8 --learning-rate 1e-3 --label-smoothing 0"
-).split()
+#: Sets of 32 cells: with 12 many a set of a toxic bag holds no cell that responded. No label smoothing: with it, the network
+#: keeps scores from becoming too sure by looking at healthy cells, and relevance turns around (docs/training.md).
+TRAINING = ("--slice-size", "64", "--backbone", "resnet10t", "--width", "64", "--set-size", "32", "--sets-per-step", "8")
+TRAINING += ("--learning-rate", "1e-3", "--label-smoothing", "0")
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def test_the_demo_model_knows_its_training_cells() -> None:
     model = load_model(demo_model_path())
     assert model.reference is not None
     assert model.reference.quantiles[50] == pytest.approx(1, abs=1e-3)
-    noise = np.random.default_rng(0).random((40, 4, 96, 96), dtype=np.float32)
+    noise = np.random.default_rng(0).random((40, len(model.config.channels), 64, 64), dtype=np.float32)
 
     with torch.inference_mode():
         distances = model.reference.distances(model.encode(torch.from_numpy(noise)).numpy())

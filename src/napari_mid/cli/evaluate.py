@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=None,
-        help="model folder that scored them, 'demo' or 'demo-mitotox' for a bundled one: scores plates, tells its training apart; given several "
-        "times, for models that differ in their seed, each is evaluated, and all together",
+        help="model folder that scored them, 'demo' or 'demo-mitotox' for a bundled one: scores plates, tells its training apart "
+        "(given several times, for models that differ in their seed, each is evaluated, and all together)",
     )
     parser.add_argument(
         "--several-models",

@@ -66,6 +66,8 @@ class Actions(PlateActions):
         #: score every well as soon as its images are there
         self.auto_run = False
         session.events.images_changed.connect(self._maybe_run)
+        session.events.plate_changed.connect(self._take_fitting_demo)
+        session.events.model_changed.connect(self._take_fitting_demo)
 
     # -- model ---------------------------------------------------------------------------------------------------------------
 
@@ -82,6 +84,21 @@ class Actions(PlateActions):
         self.session.device_label = device
         self.session.model = model
         self._maybe_run()
+
+    def _take_fitting_demo(self) -> None:
+        """Where the demo model does not fit the plate, but another demo model does, take that."""
+        plate, model, contract = self.session.plate, self.session.model, self.session.contract
+        if plate is None or model is None or contract is None or not contract.problem:
+            return
+        from napari_mid.model.folder import CONFIG, DEMO_MODELS, read_config
+
+        if model.path not in DEMO_MODELS.values():
+            return
+        roles = {channel.role for channel in plate.channels}
+        for name, path in DEMO_MODELS.items():
+            if path != model.path and {channel.role for channel in read_config(path / CONFIG).channels} <= roles:
+                self.load_model(name)
+                return
 
     def reopen_last(self) -> None:
         """Open what was open last: the model, too."""

@@ -10,7 +10,9 @@ from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.parts import PROBLEM, QUIET, Section, heading, listen, show_text, text_label
 
-DEMO, BROWSE = "Demo model (simulated cells)", "Choose a model folder…"
+#: Demo models by their names: what the list calls them.
+DEMOS = {"demo": "Demo model (simulated cells)", "demo-mitotox": "Demo model, mitotoxicity (simulated cells)"}
+BROWSE = "Choose a model folder…"
 
 
 class ModelRow(Section):
@@ -22,7 +24,8 @@ class ModelRow(Section):
         self.actions = actions
         self.chooser = QComboBox()
         self.chooser.setToolTip("A model is a folder made by napari-mid train")
-        self.chooser.addItem(DEMO, None)
+        for name, title in DEMOS.items():
+            self.chooser.addItem(title, name)
         self.chooser.addItem(BROWSE, BROWSE)
         self.chooser.activated.connect(self._chosen)
         self.card_button = QPushButton("Card")
@@ -86,10 +89,11 @@ class ModelRow(Section):
         model, contract = self.session.model, self.session.contract
         self.card_button.setEnabled(model is not None)
         if model is not None:
-            from napari_mid.model.folder import demo_model_path
+            from napari_mid.model.folder import DEMO_MODELS
 
             path = model.path
-            self.chooser.setCurrentIndex(0 if path is None or path == demo_model_path() else self._index_of(path))
+            demo = next((name for name, folder in DEMO_MODELS.items() if path in (None, folder)), None)
+            self.chooser.setCurrentIndex(self._index_of(path) if path and demo is None else self.chooser.findData(demo))
         show_text(self.problem, contract.problem if contract else "")
         if contract is not None:
             show_text(self.notes, "\n".join(contract.notes))

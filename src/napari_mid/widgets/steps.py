@@ -78,12 +78,12 @@ def overview_steps(wells: list[Well]) -> Generator[Progress | Partial[list[Thumb
 
 
 def load_model_steps(path: str | Path | None, device: str) -> Steps[tuple[Any, str]]:
-    """Load the model folder at `path`, the demo model where None, and say what `device` comes to here."""
+    """Load the model folder at `path`, or the demo model of that name, and say what `device` comes to here."""
     yield Progress("loading the model", 0, 0)
     from napari_mid.cells.device import device_label, pick_device
-    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.model.folder import load_model, model_path
 
-    model = load_model(demo_model_path() if path is None else path)
+    model = load_model(model_path("demo" if path is None else path))
     return model, device_label(pick_device(device))
 
 
