@@ -40,9 +40,8 @@ def plan_of(plate: Plate, out: Path, **changes: Any) -> TrainingPlan:
         channels=plate.channel_names,
         roles=((plate.channel_names[0], "nucleus"),),
         settings=TINY,
-        out=str(out),
     )
-    return dataclasses.replace(plan, **changes)
+    return dataclasses.replace(plan, **{"out": str(out), **changes})
 
 
 # -- the command line -----------------------------------------------------------------------------------------------------------

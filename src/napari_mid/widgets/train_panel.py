@@ -58,6 +58,10 @@ class TrainPanel(QScrollArea):
         self._timer.setSingleShot(True)
         self._timer.setInterval(CHECK_MS)
         self._timer.timeout.connect(self._check)
+        # a timer of our own goes with the panel
+        self._scroll = QTimer(self)
+        self._scroll.setSingleShot(True)
+        self._scroll.timeout.connect(lambda: self.ensureWidgetVisible(self.progress, 0, 0))
         self.data = TrainData(session, actions)
         self.form = TrainSettingsForm()
         self.progress = TrainProgress()
@@ -286,4 +290,4 @@ class TrainPanel(QScrollArea):
 
     def _see_progress(self) -> None:
         """Scroll to what is going on, once it is laid out."""
-        QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.progress, 0, 0))
+        self._scroll.start()

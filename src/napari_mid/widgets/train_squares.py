@@ -12,12 +12,13 @@ from napari_mid.viewer.compat import is_open
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.presenter import Presenter
-from napari_mid.viewer.rings import RING_WIDTH
 
 #: Name of the layer, and the colour of its squares.
 SQUARES, COLOUR = "slice size", "#4c9be8"
 #: Squares that are drawn at most: on a crowded well more would hide the cells.
 MOST = 60
+#: Width of their lines as a part of their edge.
+LINE = 0.03
 
 
 class SliceSquares:
@@ -56,7 +57,7 @@ class SliceSquares:
             size=size_px,
             face_color="transparent",
             border_color=COLOUR,
-            border_width=RING_WIDTH,
+            border_width=LINE,
             scale=scale,
             units=(unit, unit),
             axis_labels=("y", "x"),
