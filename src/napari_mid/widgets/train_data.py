@@ -25,7 +25,7 @@ from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
-from napari_mid.widgets.parts import QUIET, Section, listen, text_label
+from napari_mid.widgets.parts import Section, listen, text_label
 from napari_mid.widgets.plate_panel import INDEX_FILTER
 from napari_mid.widgets.steps import plate_label
 from napari_mid.widgets.train_plan import (
@@ -132,7 +132,7 @@ class TrainData(Section):
         self.positive = QComboBox()
         self.positive.setToolTip("The class whose probability is the score")
         self.positive.currentTextChanged.connect(self._tell)
-        self.hint = text_label(QUIET)
+        self.hint = text_label()
         form = QFormLayout()
         form.addRow("label", self.label)
         self.column.addLayout(form)
@@ -151,7 +151,7 @@ class TrainData(Section):
         self.nucleus = QComboBox()
         self.nucleus.setToolTip("The channel in which nuclei are located; the model need not see it")
         self.nucleus.activated.connect(self._set_nucleus)
-        caption = text_label(QUIET)
+        caption = text_label()
         caption.setText("channels that the model sees")
         self.column.addWidget(caption)
         self.column.addWidget(self.channels)
