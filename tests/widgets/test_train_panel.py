@@ -32,7 +32,7 @@ def discs(disc_plate: Path) -> Plate:
     return plate.with_roles({plate.channel_names[0]: "nucleus"})
 
 
-def plan_of(plate: Plate, out: Path, **changes: Any) -> TrainingPlan:
+def plan_of(plate: Plate, out: Path, /, **changes: Any) -> TrainingPlan:
     plan = TrainingPlan(
         plates=(str(plate.path),),
         label="role",
