@@ -64,7 +64,7 @@ class TrainPanel(QScrollArea):
         self._scroll.timeout.connect(lambda: self.ensureWidgetVisible(self.progress, 0, 0))
         self.data = TrainData(session, actions)
         self.form = TrainSettingsForm()
-        self.progress = TrainProgress()
+        self.progress: TrainProgress = TrainProgress()
         self.last = self._last_row()
         self.output = self._output_section()
         self.run = self._run_section()
