@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,7 @@ def test_a_model_knows_how_its_plates_were_read(disc_plate: Path, tmp_path: Path
     assert fit(corrected, model).warnings == ()
     (warning,) = fit(as_stored, model).warnings
     assert warning == "this plate is read without flat-field correction, the model was trained with"
-    mixed = finish(train_model_steps([corrected, as_stored], tmp_path / "mixed", label="role", settings=settings, device="cpu"))
+    other = open_plate(shutil.copytree(disc_plate, tmp_path / "other"), roles={"w1": "nucleus"})
+    mixed = finish(train_model_steps([corrected, other], tmp_path / "mixed", label="role", settings=settings, device="cpu"))
     assert any("flat-field" in note for note in mixed.warnings)
     assert fit(as_stored, load_model(tmp_path / "mixed")).warnings == ()
