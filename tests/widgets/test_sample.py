@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_mid import __version__
 from napari_mid.progress import finish
-from napari_mid.viewer.sample_data import cache_folder, sample_plate_steps
+from napari_mid.viewer.sample_data import cache_folder, sample_folder, sample_plate_steps
 from napari_mid.widgets.window import Window
 
 
@@ -19,7 +18,7 @@ def cache(plate_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A cache that holds a small plate in place of the real sample."""
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    shutil.copytree(plate_folder, cache_folder() / f"cardiotox-{__version__}")
+    shutil.copytree(plate_folder, sample_folder("cardiotox"))
     return tmp_path
 
 

@@ -10,6 +10,9 @@ from napari_mid.simulation.presets import PRESETS, Screen
 #: File formats in which a plate can be written.
 LAYOUTS = ("harmony", "ome-zarr", "ome-zarr-0.4")
 
+#: Raised whenever the same settings draw something else than before, so that kept plates are drawn anew.
+DRAWING = 2
+
 #: Where compounds are put: a plate in order looks tidy, but gives the class away by the place of a well.
 PLACEMENTS = ("random", "in_order")
 

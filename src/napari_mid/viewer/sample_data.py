@@ -28,13 +28,20 @@ def cache_folder() -> Path:
     return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()) / "napari-mid"
 
 
-def sample_plate_steps(preset: str, folder: Path | None = None) -> Steps[Plate]:
-    """Open the simulated plate `preset`; it is drawn into `folder` (the cache) where it is not there yet."""
+def sample_folder(preset: str) -> Path:
+    """Where the simulated plate `preset` is kept."""
+    from napari_mid.simulation.settings import DRAWING
+
+    return cache_folder() / f"{preset}-{__version__}-{DRAWING}"
+
+
+def sample_plate_steps(preset: str) -> Steps[Plate]:
+    """Open the simulated plate `preset`; it is drawn into the cache where it is not there yet."""
     from napari_mid.plates import open_plate
     from napari_mid.simulation.plate import is_simulated_plate, simulate_steps
     from napari_mid.simulation.settings import SimulationSettings
 
-    out = (folder or cache_folder()) / f"{preset}-{__version__}"
+    out = sample_folder(preset)
     if not is_simulated_plate(out):
         yield from simulate_steps(out, SimulationSettings(preset=preset, placement="in_order"))
     yield Progress("reading the index", 0, 0, out.name)
