@@ -79,3 +79,12 @@ def test_a_class_of_napari_plugins_and_the_version_agree() -> None:
     metadata = distribution("napari-mid").metadata
     assert "Framework :: napari" in metadata.get_all("Classifier", [])
     assert metadata["Version"] == napari_mid.__version__
+
+
+def test_the_window_is_imported_without_the_libraries_that_must_wait_for_it() -> None:
+    """timm loads Triton, whose LLVM crashes with that of Mesa where the window did not come first (viewer/compat.py)."""
+    pytest.importorskip("napari")
+    modules = "napari_mid.widgets.window, napari_mid.widgets.open, napari_mid.widgets.train_panel, napari_mid.viewer.layout"
+    asked = f"import sys, {modules}; print([name for name in ('timm', 'torchvision', 'triton') if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

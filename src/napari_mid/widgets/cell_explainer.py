@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,15 @@ from napari_mid.errors import MidError
 from napari_mid.inference.one_cell import LeftOut, leave_one_out, saliency_steps
 from napari_mid.inference.result import WellResult
 from napari_mid.inference.settings import ScoringSettings
-from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
 from napari_mid.reports.caption import words
 from napari_mid.reports.saliency import saliency_picture
 from napari_mid.session import Session
 from napari_mid.viewer.thumbnails import cell_slices, scale_of
 from napari_mid.widgets.work import Jobs
+
+if TYPE_CHECKING:  # timm must wait for the window: it takes seconds, and see viewer.compat.keep_llvm_apart
+    from napari_mid.model.network import MidModel
 
 #: Its lane of work.
 LANE = "cell"

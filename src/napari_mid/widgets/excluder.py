@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from napari_mid.cells.kept import WellKey, well_key
 from napari_mid.errors import MidError
 from napari_mid.inference.exclusions import Rule, Wish
 from napari_mid.inference.result import WellResult
-from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress
 from napari_mid.session import Session
 from napari_mid.widgets.work import Jobs, Partial
+
+if TYPE_CHECKING:  # timm must wait for the window: it takes seconds, and see viewer.compat.keep_llvm_apart
+    from napari_mid.model.network import MidModel
 
 #: Its lane of work.
 LANE = "exclude"
