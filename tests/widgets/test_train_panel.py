@@ -16,14 +16,16 @@ from napari_mid.plates import open_plate
 from napari_mid.plates.plate import Plate
 from napari_mid.settings import from_options
 from napari_mid.training.settings import PRESETS, PRETRAINED_RATE, TrainingSettings
-from napari_mid.widgets.train_plan import TrainingPlan, check_plan, class_counts, label_columns, preset_settings
+from napari_mid.widgets.train_plan import TrainingPlan, check_plan, class_counts, given_map, label_columns, preset_settings
 from napari_mid.widgets.train_process import Command, ending, progress_of
 from napari_mid.widgets.train_progress import duration
 
 Wait = Callable[[Callable[[], bool]], None]
 TINY = dataclasses.replace(
-    preset_settings("fast"), slice_size=32, backbone="test_resnet", width=16, heads=2, set_size=3, sets_per_step=4, steps=400
+    preset_settings("fast"), slice_size=32, backbone="test_resnet", width=16, heads=2, set_size=3, sets_per_step=4, steps=12
 )
+#: steps of a training that goes on until it is stopped
+ENDLESS = 100_000
 
 
 @pytest.fixture
@@ -128,6 +130,16 @@ def test_columns_and_classes_are_counted_over_the_wells_with_images(discs: Plate
     assert label_columns([discs])[0] == "role"
 
 
+def test_a_map_counts_as_given_where_the_command_would_not_find_it(discs: Plate, tmp_path: Path) -> None:
+    beside = Path(discs.path) / "plate_map.csv"
+    assert given_map(discs) == ""
+    assert given_map(open_plate(discs.path, plate_map=beside)) == ""
+    for elsewhere in (tmp_path / "plate_map.csv", Path(discs.path) / "plate_map.tsv"):
+        elsewhere.write_bytes(beside.read_bytes().replace(b",", b"\t" if elsewhere.suffix == ".tsv" else b","))
+        assert given_map(open_plate(discs.path, plate_map=elsewhere)) == str(elsewhere)
+        assert given_map(open_plate(discs.path)) == ""
+
+
 # -- how the command ends -------------------------------------------------------------------------------------------------------
 
 
@@ -160,7 +172,7 @@ def test_lines_that_are_no_progress_are_left_alone() -> None:
 
 
 def test_a_command_that_is_left_alone_ends_and_can_be_gone_on_with(discs: Plate, tmp_path: Path) -> None:
-    plan = plan_of(discs, tmp_path / "m", settings=dataclasses.replace(TINY, steps=100_000))
+    plan = plan_of(discs, tmp_path / "m", settings=dataclasses.replace(TINY, steps=ENDLESS))
     command = Command([*plan.arguments(), "--progress", "json"])
     lines: list[str] = []
     while not any('"training"' in line for line in lines):
@@ -168,10 +180,7 @@ def test_a_command_that_is_left_alone_ends_and_can_be_gone_on_with(discs: Plate,
         time.sleep(0.05)
         lines += command.told()
     command.leave()
-    until = time.monotonic() + 60
-    while command.status is None and time.monotonic() < until:
-        time.sleep(0.05)
-    assert command.status == 130
+    assert command._process.wait(timeout=240) == 130
     assert plan.unfinished
     assert not Path(plan.out).exists()
 
@@ -193,7 +202,7 @@ def panel(window: Any, discs: Plate, tmp_path: Path, wait: Wait) -> Any:
 
 
 def test_start_stop_resume_and_the_model_is_loaded(panel: Any, window: Any, tmp_path: Path, wait: Wait) -> None:
-    panel.form.often.set_value("steps", 100_000)
+    panel.form.often.set_value("steps", ENDLESS)
     wait(panel.start_button.isEnabled)
     panel.start_button.click()
     assert not panel.data.isEnabled()
@@ -211,7 +220,7 @@ def test_start_stop_resume_and_the_model_is_loaded(panel: Any, window: Any, tmp_
     wait(panel.start_button.isEnabled)
     panel.start_button.click()
     wait(lambda: not panel.training.running)
-    assert "steps was 100000 and is 400" in panel.progress.outcome.text()
+    assert f"steps was {ENDLESS} and is {TINY.steps}" in panel.progress.outcome.text()
     shutil.rmtree(panel.plan.work)
     panel.out.setText(str(tmp_path / "second"))
     wait(panel.start_button.isEnabled)
@@ -226,17 +235,30 @@ def test_start_stop_resume_and_the_model_is_loaded(panel: Any, window: Any, tmp_
 
 
 def test_a_command_that_fails_says_why(panel: Any, discs: Plate, wait: Wait) -> None:
-    wait(panel.start_button.isEnabled)
     shutil.rmtree(discs.path)
     panel.start_button.click()
+    assert panel.training.running
     wait(lambda: not panel.training.running)
     assert "There is no plate at" in panel.progress.outcome.text()
     assert not panel.progress.more.isHidden()
     assert panel.data.isEnabled()
 
 
+def test_a_choice_that_nobody_told_of_is_checked_before_a_start(panel: Any, window: Any, wait: Wait) -> None:
+    told: list[Any] = []
+    window.session.events.told.connect(told.append)
+    window.session.device = "cpu"
+    panel.start_button.click()
+    assert not panel.training.running
+    assert "checked again" in told[0].text
+    assert not panel.start_button.isEnabled()
+    wait(panel.start_button.isEnabled)
+    assert "--device cpu" in panel.command.toPlainText()
+    assert panel._checked == panel.plan
+
+
 def test_closing_the_dock_stops_the_training_and_the_next_one_offers_it(panel: Any, window: Any, wait: Wait) -> None:
-    panel.form.often.set_value("steps", 100_000)
+    panel.form.often.set_value("steps", ENDLESS)
     wait(panel.start_button.isEnabled)
     panel.start_button.click()
     wait(lambda: panel.progress.curves.last_step >= 10)

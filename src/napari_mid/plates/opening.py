@@ -115,7 +115,7 @@ def _with_found_map(plate: Plate) -> Plate:
     """Join the plate map that lies beside the plate, else the microscope's own; one that makes no sense becomes a warning."""
     if plate.format == LOOSE:
         return plate  # the wells of the map are not the one that stands for images without wells
-    path = _plate_map_beside(plate.path) if isinstance(plate.path, Path) else None
+    path = plate_map_beside(plate.path)
     try:
         found = plate.plate_map if path is None else read_plate_map(path, plate=plate.name)
         return plate if found is None else _joined(plate, found)
@@ -123,7 +123,10 @@ def _with_found_map(plate: Plate) -> Plate:
         return dataclasses.replace(plate, plate_map=None, warnings=(*plate.warnings, f"The plate map is not used: {error}"))
 
 
-def _plate_map_beside(path: Path) -> Path | None:
+def plate_map_beside(path: Path | str) -> Path | None:
+    """The plate map that is joined to the plate at `path` without being asked for; None where there is none."""
+    if not isinstance(path, Path):
+        return None  # nothing is looked for on a server
     folder = path if path.is_dir() else path.parent
     # Harmony keeps the index and the images in Images, one below what a person calls the plate's folder
     inner = folder.name.casefold() == "images" or _is_only_zarr(folder)

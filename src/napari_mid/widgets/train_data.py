@@ -77,6 +77,9 @@ class TrainData(Section):
         self.session = session
         self.actions = actions
         self.plates: list[Plate] = []
+        #: the plate map that somebody gave for the plates, empty where each has its own: as it was when they were taken, so that
+        #: what becomes of their files later is no other choice
+        self.plate_map = ""
         #: the plate that came because it is open in the window; another one takes its place
         self._followed = ""
         self._map_given = False
@@ -161,11 +164,6 @@ class TrainData(Section):
 
     # -- plates ----------------------------------------------------------------------------------------------------------------
 
-    @property
-    def plate_map(self) -> str:
-        """The plate map that somebody gave for the plates; empty where each has its own."""
-        return given_map(self.plates[0]) if self.plates else ""
-
     def add_plates(self, paths: Sequence[str], then: Callable[[], None] | None = None, plate_map: str = "") -> None:
         """Open the plates at `paths`, train on them too, and do `then`."""
 
@@ -223,6 +221,7 @@ class TrainData(Section):
     def show_plates(self, plates: Sequence[Plate]) -> None:
         """Train on these."""
         self.plates = list(plates)
+        self.plate_map = given_map(self.plates[0]) if self.plates else ""
         self.list.clear()
         for plate in self.plates:
             wells = sum(well.has_images for well in plate.wells.values())

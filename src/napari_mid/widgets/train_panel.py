@@ -256,7 +256,13 @@ class TrainPanel(QScrollArea):
     def start(self) -> None:
         """Start the training, or go on with one that was stopped."""
         plan = self.plan
-        if self.training.running or plan != self._checked:
+        if self.training.running:
+            return
+        if plan != self._checked:
+            self._changed()
+            self.session.tell(
+                "The choices have changed since they were checked; press Start once they are checked again.", "warning"
+            )
             return
         remember_options(KEPT, plan.facts())
         try:

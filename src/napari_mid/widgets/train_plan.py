@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_mid.errors import MidError
-from napari_mid.plates.opening import PLATE_MAP_NAMES
+from napari_mid.plates.opening import plate_map_beside
 from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, Steps
 from napari_mid.training.settings import PRESETS, PRETRAINED_RATE, TrainingSettings
@@ -136,15 +136,15 @@ def reading_options(plate: Plate) -> tuple[str, ...]:
 
 
 def given_map(plate: Plate) -> str:
-    """The file of the plate map of `plate` where somebody gave it, and the command would not find it by itself; else empty."""
+    """The file of the plate map of `plate` where somebody gave it, and the command would not find it by itself; else empty.
+
+    It looks at the disk.
+    """
     if plate.plate_map is None or plate.plate_map.path.suffix.casefold() not in TABLES:
         return ""
-    path = plate.plate_map.path
-    folder = Path(plate.path)
-    beside = folder if folder.is_dir() else folder.parent
-    if path.name in PLATE_MAP_NAMES and path.parent in (beside, beside.parent):
-        return ""
-    return os.path.abspath(path)
+    path = os.path.abspath(plate.plate_map.path)
+    beside = plate_map_beside(plate.path)
+    return "" if beside is not None and os.path.abspath(beside) == path else path
 
 
 @dataclass(frozen=True)
