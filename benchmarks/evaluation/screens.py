@@ -1,91 +1,167 @@
 """Simulated screens, drawn, trained on, scored and evaluated by the commands that users have; what came out beside its limit.
 
     python benchmarks/evaluation/screens.py cardiotox --work DIR
-    python benchmarks/evaluation/screens.py easy hard --work DIR
+    python benchmarks/evaluation/screens.py cardiotox easy hard --work DIR --all-baselines --seeds 0 1 2
 
 A screen is two plates to learn from, 120 compounds at three doses, a replicate on each plate of another batch, and plates of 120
-other compounds to be judged on. What is in DIR already is used again, so that a run that was stopped goes on.
+other compounds to be judged on. What is in DIR already is used again, so that a run that was stopped goes on. DIR/summary.json
+holds what came out, with the limits; that one is missed is told, and is no error.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Drawn alike: a field of 360 px at 0.6 µm holds some 30 cells.
-PLATE = ("--wells", "384", "--doses", "3", "--fields", "1", "--field-px", "360")
+from _screens_summary import LEAST_ACCURACY, lines, summary
+
 #: Compounds that are learned from, and those that are judged.
 LEARNED, JUDGED = 1, 201
 CHEAP = ("cell_count", "mean_intensity", "well_position", "mean_pooled", "gated_attention_mil")
-DEAR = ("single_cell", "cellprofiler")
+DEAR = ("gated_attention_encoder", "single_cell", "cellprofiler")
 #: Sets of 32 cells: with 12 many a set of a toxic bag holds no cell that responded. No label smoothing: with it, the network
 #: keeps scores from becoming too sure by looking at healthy cells, and relevance turns around (docs/training.md).
 TRAINING = ("--slice-size", "64", "--backbone", "resnet10t", "--width", "64", "--set-size", "32", "--sets-per-step", "8")
 TRAINING += ("--learning-rate", "1e-3", "--label-smoothing", "0")
+LABEL = ("--label", "toxicity", "--classes", "nontoxic", "toxic")
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class Screen:
-    """The plates of a screen as (name, seed, first compound, batch), the training steps, and the least AUROC of relevance."""
+    """The plates of a screen as (name, seed, batch), the training steps, and the least of what is asked for."""
 
     learned: tuple[tuple[str, int, int], ...]
     judged: tuple[tuple[str, int, int], ...]
     steps: int
-    least_auroc: float | None
+    least_accuracy: float | None = None
+    least_auroc: float | None = None
 
 
 SCREENS = {
-    "cardiotox": Screen((("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2)), 700, None),
-    "easy": Screen((("train_a", 31, 0), ("train_b", 32, 1)), (("test", 41, 0),), 300, 0.95),
-    "hard": Screen((("train_a", 51, 0), ("train_b", 52, 1)), (("test", 61, 2),), 700, 0.85),
+    "cardiotox": Screen(
+        (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2)), 700, least_accuracy=LEAST_ACCURACY
+    ),
+    "easy": Screen((("train_a", 31, 0), ("train_b", 32, 1)), (("test", 41, 0),), 300, least_auroc=0.95),
+    "hard": Screen((("train_a", 51, 0), ("train_b", 52, 1)), (("test", 61, 2),), 700, least_auroc=0.85),
 }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("screens", nargs="+", choices=sorted(SCREENS))
-    parser.add_argument("--work", type=Path, required=True, help="folder for plates, models and results")
-    parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
-    parser.add_argument("--all-baselines", action="store_true", help=f"also {' and '.join(DEAR)}, which take an hour")
-    options = parser.parse_args()
-    for name in options.screens:
-        _show(name, _evaluated(name, options.work / name, options.seed, CHEAP + (DEAR if options.all_baselines else ())))
+    options = _options()
+    options.work.mkdir(parents=True, exist_ok=True)
+    _simulate(options)
+    if options.only_simulate:
+        return 0
+    with ThreadPoolExecutor(options.at_once) as pool:
+        found = dict(zip(options.screens, pool.map(lambda name: _screen(name, options), options.screens), strict=True))
+    content = {"machine": _machine(), "command": " ".join(sys.argv[1:]), "screens": found}
+    (options.work / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(content), flush=True)
+    for name, records in found.items():
+        print("\n".join(lines(name, records)))
     return 0
 
 
-def _evaluated(name: str, work: Path, seed: int, baselines: tuple[str, ...]) -> dict[str, Any]:
-    screen = SCREENS[name]
-    work.mkdir(parents=True, exist_ok=True)
-    for first, plates in ((LEARNED, screen.learned), (JUDGED, screen.judged)):
-        for plate, plate_seed, batch in plates:
-            if not (work / plate).exists():
-                where = ("--preset", name, "--seed", plate_seed, "--first-compound", first, "--batch", batch)
-                _run("simulate", work / plate, *PLATE, *where)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("screens", nargs="+", choices=sorted(SCREENS))
+    parser.add_argument("--work", type=Path, required=True, help="folder for plates, models and results")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="of the trainings; baselines are trained beside the first (default: 0)"
+    )
+    parser.add_argument("--all-baselines", action="store_true", help=f"also {', '.join(DEAR)}: an hour on two cores")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--only-simulate", action="store_true", help="draw the plates and stop")
+    parser.add_argument("--checks", action="store_true", help="the controls of the evaluation, too")
+    parser.add_argument("--set-sizes", action="store_true", help="sets of every size, too")
+    parser.add_argument("--wells", type=int, default=384, help="wells of a plate; fewer to try the script (default: 384)")
+    parser.add_argument("--steps", type=int, help="training steps; fewer to try the script (default: those of the screen)")
+    parser.add_argument("--network-steps", type=int, default=1000, help="of the baselines that are networks (default: 1000)")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=max(1, CORES // 4),
+        help="screens that are trained and evaluated side by side (default: one for four cores)",
+    )
+    return parser.parse_args()
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    """Draw the plates that are not there, as many at once as there are cores: a plate keeps one core busy, and a little more."""
+    commands = []
+    for name in options.screens:
+        screen = SCREENS[name]
+        for first, plates in ((LEARNED, screen.learned), (JUDGED, screen.judged)):
+            for plate, seed, batch in plates:
+                where = ("--preset", name, "--seed", seed, "--first-compound", first, "--batch", batch)
+                # a field of 360 px at 0.6 µm holds some 30 cells
+                drawn = ("--wells", options.wells, "--doses", "3", "--fields", "1", "--field-px", "360")
+                if not (options.work / name / plate).exists():
+                    commands.append(("simulate", options.work / name / plate, *drawn, *where))
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(lambda command: _run(*command), commands))
+
+
+def _screen(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Train with every seed and evaluate; baselines, which cost more than the model, are trained beside the first alone."""
+    baselines = CHEAP + (DEAR if options.all_baselines else ())
+    return [_evaluated(name, options, seed, baselines if seed == options.seeds[0] else ()) for seed in options.seeds]
+
+
+def _evaluated(name: str, options: argparse.Namespace, seed: int, baselines: Sequence[str]) -> dict[str, Any]:
+    screen, work = SCREENS[name], options.work / name
     learned, judged = ([work / plate for plate, _, _ in plates] for plates in (screen.learned, screen.judged))
-    model = work / f"model_{seed}"
+    model, out = work / f"model_{seed}", work / f"evaluation_{seed}"
+    device, seconds = ("--device", options.device), {}
     if not model.exists():
-        kind = ("--label", "toxicity", "--classes", "nontoxic", "toxic", "--channels", "Hoechst 33342", "CM-H2DCFDA", "TMRM")
-        _run("train", *learned, *kind, *TRAINING, "--steps", screen.steps, "--seed", seed, "--resume", "--out", model)
-    out = work / f"evaluation_{seed}"
-    asked = ("--label", "toxicity", "--classes", "nontoxic", "toxic", "--model", model, "--baselines", *baselines)
-    _run("evaluate", *learned, *judged, *asked, "--out", out)
-    content: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    return content
+        kind = (*LABEL, "--channels", "Hoechst 33342", "CM-H2DCFDA", "TMRM", "--steps", options.steps or screen.steps)
+        seconds["train"] = _run("train", *learned, *kind, *TRAINING, *device, "--seed", seed, "--resume", "--out", model)
+    if not _is_evaluated(out, baselines, options):
+        asked = (*LABEL, "--model", model, *device, "--network-steps", options.network_steps, "--seed", seed)
+        asked += ("--baselines", *baselines) if baselines else ()
+        asked += tuple(word for word, is_asked in (("--checks", options.checks), ("--set-sizes", options.set_sizes)) if is_asked)
+        seconds["evaluate"] = _run("evaluate", *learned, *judged, *asked, "--out", out)
+    found: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    limits = {"least_accuracy": screen.least_accuracy, "least_auroc": screen.least_auroc}
+    return {"seed": seed, "seconds": seconds, **summary(found, **limits)}
 
 
-def _run(*command: object) -> None:
-    words = [str(word) for word in command]
+def _is_evaluated(out: Path, baselines: Sequence[str], options: argparse.Namespace) -> bool:
+    """Whether an evaluation with all that is asked for is there already."""
+    try:
+        asked = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["settings"]
+    except OSError:
+        return False
+    enough = set(baselines) <= set(asked["baselines"]) and options.network_steps == asked["network_steps"]
+    return enough and asked["checks"] >= options.checks and asked["set_sizes"] >= options.set_sizes
+
+
+def _run(*command: object) -> float:
+    """Run a command of the package, found as this Python finds it; how long it took in seconds."""
+    words, started = [str(word) for word in command], time.perf_counter()
     print("napari-mid", " ".join(words), flush=True)
     subprocess.run([sys.executable, "-m", "napari_mid.cli", *words], check=True)
+    taken = time.perf_counter() - started
+    print(f"{taken:.0f} s: napari-mid {' '.join(words[:2])} ... {words[-1]}", flush=True)
+    return round(taken, 1)
 
 
-def _show(name: str, found: dict[str, Any]) -> None:
-    print(json.dumps({"screen": name, **{key: found[key] for key in ("n", "metrics", "baselines") if key in found}}, indent=1))
+def _machine() -> dict[str, Any]:
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cores": CORES, "gpu": gpu, "python": platform.python_version(), "torch": torch.__version__}
 
 
 if __name__ == "__main__":

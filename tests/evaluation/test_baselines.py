@@ -1,12 +1,13 @@
 import dataclasses
 import sys
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from napari_mid.errors import SettingsError
-from napari_mid.evaluation.baselines import Material, baseline, baseline_names, means_of
+from napari_mid.evaluation.baselines import Material, baseline, baseline_names, check_packages, means_of
 from napari_mid.evaluation.learning import Design, design, predicted_steps
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.sides import NEW, TRAINED, UNKNOWN, VALIDATION
@@ -127,11 +128,13 @@ def test_a_well_without_cells_gets_a_score_too() -> None:
 
 @pytest.mark.parametrize("name", ["lightgbm", "cp_measure.bulk"])
 def test_what_is_not_installed_is_said_with_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_mid.evaluation.baselines import cellprofiler
-
+    for package in ("lightgbm", "cp_measure.bulk"):
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+    check_packages(["cellprofiler"])
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(SettingsError, match=r"napari-mid\[evaluate\]"):
-        cellprofiler.imported(name)
+    check_packages(["cell_count"])
+    with pytest.raises(SettingsError, match=r"cellprofiler needs .*napari-mid\[evaluate\]"):
+        check_packages(["cell_count", "cellprofiler"])
 
 
 #: Seconds, not minutes: small networks of timm's tests, few steps, few cells.

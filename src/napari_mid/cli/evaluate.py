@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mid.cli.common import add_plate_options, opened_plate, run_with_bar, warn
+from napari_mid.evaluation.baselines import check_packages
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.plates.urls import path_or_url
 from napari_mid.settings import add_options, from_options
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Evaluate, write, and say the main numbers."""
     settings = from_options(EvaluationSettings, options)
+    check_packages(settings.baselines)  # before plates are scored
 
     from napari_mid.evaluation.seeds import over_seeds
     from napari_mid.inference.embedding_cache import EmbeddingCache

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.evaluation.baselines.cellprofiler import imported
+from napari_mid.evaluation.baselines import imported
+from napari_mid.evaluation.baselines.cellprofiler import FEATURES
 
 #: The body of a cell is its nucleus and what lies within so many nuclear diameters of it and no nearer to another.
 BODY_DIAMETERS = 0.6
@@ -17,6 +18,9 @@ RANGE = (0.1, 99.9)
 SHAPES = ("sizeshape", "zernike")
 IN_CELLS = ("intensity", "texture", "radial_distribution", "granularity")
 IN_NUCLEI = ("intensity",)
+#: Grey levels of textures. CellProfiler offers 2 to 256; the 65,536 pairs of 256 levels are more than a cell has pixels, and take
+#: seventy times as long.
+GREY_LEVELS = 64
 
 
 def cell_features(pixels: NDArray[Any], nucleus: int, diameter_px: float) -> NDArray[np.float64]:
@@ -41,8 +45,7 @@ def cell_features(pixels: NDArray[Any], nucleus: int, diameter_px: float) -> NDA
     """
     from skimage.segmentation import expand_labels
 
-    bulk = imported("cp_measure.bulk")
-    measures = bulk.get_core_measurements()
+    measures = imported(FEATURES, "cellprofiler").get_core_measurements()
     nuclei = _labels(pixels[nucleus], diameter_px)
     if not nuclei.max():
         return np.empty((0, 0))
@@ -58,7 +61,9 @@ def cell_features(pixels: NDArray[Any], nucleus: int, diameter_px: float) -> NDA
             scaled = np.clip((image - low) / max(high - low, 1.0), 0, 1)
             for name in IN_CELLS:
                 # intensity is absolute, so that wells stay comparable; the others describe patterns
-                columns += list(measures[name](cells, image.astype(np.float64) if name == "intensity" else scaled).values())
+                kept = image.astype(np.float64) if name == "intensity" else scaled
+                more = {"gray_levels": GREY_LEVELS} if name == "texture" else {}
+                columns += list(measures[name](cells, kept, **more).values())
             for name in IN_NUCLEI:
                 columns += list(measures[name](nuclei, image.astype(np.float64)).values())
     table = np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)

@@ -42,3 +42,6 @@ class EvaluationSettings:
     network_steps: int = setting(1000, "training steps of the baselines that are networks", low=1, expert=True)
     network_backbone: str = setting("efficientnet_b0", "timm network of the baseline single_cell", expert=True)
     network_cells: int = setting(100, "cells of a well, drawn at random, that networks which read pixels see", low=1, expert=True)
+    workers: int | None = setting(
+        None, "processes that measure cells for cellprofiler; one a core where not given", low=1, expert=True
+    )

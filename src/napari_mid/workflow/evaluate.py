@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_mid.cells.device import AUTO, pick_device
 from napari_mid.evaluation.attention import RelevanceTruth, SweepPoint
-from napari_mid.evaluation.baselines import INTENSITY, baseline
+from napari_mid.evaluation.baselines import INTENSITY, baseline, check_packages
 from napari_mid.evaluation.bootstrap import Estimate, binary_estimates, compare
 from napari_mid.evaluation.checks import Check
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor, permuted
@@ -101,6 +101,7 @@ def evaluate_steps(
     EvaluationError
         If the scores or labels do not allow it.
     """
+    check_packages(settings.baselines)
     check_together(plates)
     run = plates[0].run
     if model is not None and model.hash != plates[0].model_hash:

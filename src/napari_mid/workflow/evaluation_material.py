@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,6 @@ from napari_mid.cells.device import AUTO, pick_device
 from napari_mid.errors import ImageReadError
 from napari_mid.evaluation.audit import neighbours
 from napari_mid.evaluation.baselines import CELL_FEATURES, EMBEDDINGS, INTENSITY, SLICES, Material
-from napari_mid.evaluation.cell_features import cell_features
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import PLATE, WELL, EvaluationError
 from napari_mid.images.fields import load_field
@@ -27,10 +28,13 @@ from napari_mid.plates.well_names import STANDARD_PLATES, well_position
 from napari_mid.progress import Progress, Steps
 from napari_mid.workflow.contract import fit
 from napari_mid.workflow.encode_well import Clock, Encoding, WellCells, encode_well_steps
+from napari_mid.workflow.evaluation_features import Measuring, measuring
 from napari_mid.workflow.evaluation_slices import slices_steps
 from napari_mid.workflow.score_well import model_detection
 from napari_mid.workflow.scored_plates import AREA, CENTRE, SITE, ScoredPlate
 
+#: Wells that wait until their cells are measured: as many as there are cores keep all of them busy, and memory bounded.
+WAITING = 1 + (os.cpu_count() or 1)
 #: Cells within so many nuclear diameters count as neighbours.
 NEIGHBOUR_DIAMETERS = 3.0
 
@@ -54,19 +58,30 @@ class Images:
     features: NDArray[np.float64]
 
 
-def images_steps(scored: ScoredPlate, wells: Sequence[str], model: MidModel | None, features: bool) -> Steps[dict[str, Images]]:
-    """Read the images of `wells` once; a field that cannot be read is passed over, as it was when the well was scored."""
+def images_steps(
+    scored: ScoredPlate, wells: Sequence[str], model: MidModel | None, measure: Measuring | None
+) -> Steps[dict[str, Images]]:
+    """Read the images of `wells` once; a field that cannot be read is passed over, as it was when the well was scored.
+
+    `measure` is None where nobody needs features of cells.
+    """
     plate = _plate(scored)
     plate = plate if model is None else fit(plate, model).plate
     nucleus = plate.role_index("nucleus")
+    read: list[Callable[[], Images]] = []
     found = {}
     for done, well in enumerate(wells):
         yield Progress("reading images for the baselines", done, len(wells), f"{scored.name} {well}")
-        found[well] = _images(scored, plate, well, nucleus, features)
+        read.append(_images(scored, plate, well, nucleus, measure))
+        while read and (len(read) > WAITING or done == len(wells) - 1):
+            number = done - len(read) + 1
+            yield Progress("reading images for the baselines", number, len(wells), f"{scored.name} {wells[number]}")
+            found[wells[number]] = read.pop(0)()
     return found
 
 
-def _images(scored: ScoredPlate, plate: Plate, well: str, nucleus: int, features: bool) -> Images:
+def _images(scored: ScoredPlate, plate: Plate, well: str, nucleus: int, measure: Measuring | None) -> Callable[[], Images]:
+    """Read a well, begin to measure its cells, and give what waits for that."""
     from scipy.ndimage import uniform_filter
 
     cells = scored.cells_of(well)
@@ -85,13 +100,19 @@ def _images(scored: ScoredPlate, plate: Plate, well: str, nucleus: int, features
             # the mean of a square as wide as a nucleus: no outline is known, and none is needed
             at_cells[rows, channel] = uniform_filter(image.astype(np.float32), size)[places[:, 0], places[:, 1]]
         fields.append(pixels.reshape(len(pixels), -1).mean(axis=1))
-        if features:
-            measured.append(cell_features(pixels, nucleus, diameter_px=diameter_of(cells)))
+        if measure is not None:
+            measured.append(measure(pixels, nucleus, diameter_of(cells)))
     whole = np.mean(fields, axis=0) if fields else np.full(len(plate.channels), np.nan)
     there = at_cells[np.isfinite(at_cells).all(axis=1)]
     in_nuclei = there.mean(axis=0) if len(there) else np.full(len(plate.channels), np.nan)
-    together = np.concatenate(measured) if measured else np.empty((0, 0))
-    return Images(np.concatenate([in_nuclei, whole]), at_cells[:, nucleus], together)
+    intensity = np.concatenate([in_nuclei, whole])
+    return lambda: Images(intensity, at_cells[:, nucleus], _together([each.result() for each in measured]))
+
+
+def _together(fields: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(M, F) of all cells of a well; a field without cells does not know how many features there are."""
+    some = [each for each in fields if len(each)]
+    return np.concatenate(some) if some else np.empty((0, 0))
 
 
 def diameter_of(cells: pd.DataFrame) -> float:
@@ -167,11 +188,14 @@ def material_steps(
     slices: dict[tuple[str, str], NDArray[np.uint8]] = {}
     if model is None and {EMBEDDINGS, SLICES} & set(needs):
         raise EvaluationError("A baseline needs cells as the model sees them, or its encoder; give its folder with --model.")
+    with measuring(settings.workers) if CELL_FEATURES in needs else nullcontext() as measure:
+        for scored in plates:
+            chosen = [well for plate, well in keys if plate == scored.name]
+            if chosen and (INTENSITY in needs or CELL_FEATURES in needs):
+                read = yield from images_steps(scored, chosen, model, measure)
+                images |= {(scored.name, well): each for well, each in read.items()}
     for scored in plates:
         chosen = [well for plate, well in keys if plate == scored.name]
-        if chosen and (INTENSITY in needs or CELL_FEATURES in needs):
-            read = yield from images_steps(scored, chosen, model, CELL_FEATURES in needs)
-            images |= {(scored.name, well): each for well, each in read.items()}
         if chosen and model is not None and EMBEDDINGS in needs:
             encoded = yield from embeddings_steps(scored, chosen, model, cache, device)
             cells |= {(scored.name, well): each for well, each in encoded.items()}

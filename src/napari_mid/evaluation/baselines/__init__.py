@@ -11,14 +11,15 @@ or, where a network learns from the cells themselves, instead of the last two
 
 - ``scores_steps(lesson) -> Steps[(W,)]``: probability of the positive class for every well, learned from some of them.
 
-A new file in this folder is a new choice of ``--baselines``.
+What a module imports beyond the dependencies of the package it names in ``PACKAGES``, so that a missing one is told before images
+are read. A new file in this folder is a new choice of ``--baselines``.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Fields of `Material` that cost reading images.
 INTENSITY, EMBEDDINGS, CELL_FEATURES, SLICES = "intensity", "embeddings", "cell_features", "slices"
+
+INSTALL = 'pip install "napari-mid[evaluate]"'
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,30 @@ def baseline(name: str) -> Baseline | NetworkBaseline:
     if name not in baseline_names():
         raise SettingsError(f"There is no baseline {name!r}; there are {', '.join(baseline_names())}.")
     return cast("Baseline | NetworkBaseline", importlib.import_module(f"{__name__}.{name}"))
+
+
+def check_packages(names: Iterable[str]) -> None:
+    """Raise `SettingsError` where a package that one of the baselines `names` needs cannot be imported."""
+    for name in names:
+        for package in getattr(baseline(name), "PACKAGES", ()):
+            imported(package, name)
+
+
+def imported(package: str, by: str) -> Any:
+    """The package of the extra ``evaluate`` that the baseline `by` needs.
+
+    Raises
+    ------
+    SettingsError
+        If it is not installed, or a system library that it needs is missing.
+    """
+    try:
+        return importlib.import_module(package)
+    except (ImportError, OSError) as error:  # OSError: libgomp, which LightGBM needs, is not there
+        raise SettingsError(
+            f"The baseline {by} needs {package.partition('.')[0]}, which cannot be imported ({error}); install it with "
+            f"{INSTALL}, or leave this baseline out."
+        ) from error
 
 
 def means_of(cells: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.errors import SettingsError
-from napari_mid.evaluation.baselines import CELL_FEATURES, Material, means_of
+from napari_mid.evaluation.baselines import CELL_FEATURES, Material, imported, means_of
 
 MEANING = "CellProfiler's features (cp_measure) of nuclei and cells, averaged per well, LightGBM"
 NEEDS = (CELL_FEATURES,)
-
-INSTALL = 'pip install "napari-mid[evaluate]"'
+FEATURES, TREES = PACKAGES = ("cp_measure.bulk", "lightgbm")
 
 
 def features(material: Material) -> NDArray[np.float64]:
@@ -29,8 +27,7 @@ def classifier(seed: int) -> Any:
     SettingsError
         If LightGBM is not there.
     """
-    lightgbm = imported("lightgbm")
-    return lightgbm.LGBMClassifier(
+    return imported(TREES, "cellprofiler").LGBMClassifier(
         n_estimators=200,
         learning_rate=0.05,
         num_leaves=15,
@@ -43,22 +40,3 @@ def classifier(seed: int) -> Any:
         n_jobs=1,
         verbose=-1,
     )
-
-
-def imported(name: str) -> Any:
-    """The package `name` of the extra ``evaluate``.
-
-    Raises
-    ------
-    SettingsError
-        If it is not installed, or a system library that it needs is missing.
-    """
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except (ImportError, OSError) as error:  # OSError: libgomp, which LightGBM needs, is not there
-        raise SettingsError(
-            f"The baseline cellprofiler needs {name.partition('.')[0]}, which cannot be imported ({error}); install it with "
-            f"{INSTALL}, or leave this baseline out."
-        ) from error
