@@ -89,3 +89,43 @@ def test_nuclear_gfp_has_a_ratio_above_one(part) -> None:  # type: ignore[no-unt
         {"Nuclei_AreaShape_Area": [np.pi * 64] * 2, "Nuclei_Location_Center_Y": [20, 60], "Nuclei_Location_Center_X": [20, 60]}
     )
     np.testing.assert_allclose(ratio.gfp_ratio(Well(), cells), [4, 0.25], rtol=0.05)
+
+
+def _estimate(value: float, half: float = 0.05) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def _found(trivial: float, minus_mid: float, auroc: float) -> dict[str, object]:
+    """What metrics.json has, as far as the summary of a screen reads it."""
+    baseline = {
+        "metrics": {"balanced_accuracy": _estimate(trivial), "auroc": _estimate(0.6)},
+        "minus_mid": {"balanced_accuracy": _estimate(minus_mid, 0.1)},
+        "paired": {"swap_balanced_accuracy": 0.01},
+    }
+    measures = [
+        {"measure": "attention", "wells": wells, "auroc": _estimate(value), "n_wells": 9, "n_cells": 270}
+        for wells, value in (("called positive", auroc), ("not called positive", 0.3))
+    ]
+    return {
+        **{"n": 120, "n_positive": 60, "counted": "held out", "baselines_trained": "", "permuted_labels": None, "checks": []},
+        "metrics": {"balanced_accuracy": _estimate(0.92), "auroc": _estimate(0.97)},
+        "baselines": {"cell_count": baseline},
+        "relevance": {"measures": measures},
+    }
+
+
+def test_a_screen_is_held_to_its_limits(part) -> None:  # type: ignore[no-untyped-def]
+    summary = part("_screens_summary").summary
+    good = summary(_found(0.6, -0.3, 0.96), least_accuracy=0.9, least_auroc=0.95)
+    assert good["balanced_accuracy"]["holds"]
+    assert good["not_trivial"]["holds"]
+    assert good["ahead_of_every_baseline"]
+    assert good["relevance"]["holds"]
+    ahead = good["baselines"]["cell_count"]["mid_minus_it"]
+    assert (ahead["value"], ahead["low"], ahead["high"]) == pytest.approx((0.3, 0.2, 0.4))
+    bad = summary(_found(0.8, -0.05, 0.94), least_accuracy=0.93, least_auroc=0.95)
+    assert not bad["balanced_accuracy"]["holds"]
+    assert not bad["not_trivial"]["holds"]
+    assert not bad["ahead_of_every_baseline"], "the interval of the difference holds 0"
+    assert not bad["relevance"]["holds"], "only wells called positive count"
+    assert any("MISSED" in line for line in part("_screens_summary").lines("easy", [{"seed": 0, **bad}]))

@@ -110,7 +110,7 @@ def _simulate(options: argparse.Namespace) -> None:
                 if not (options.work / name / plate).exists():
                     commands.append(("simulate", options.work / name / plate, *drawn, *where))
     with ThreadPoolExecutor(CORES) as pool:
-        list(pool.map(lambda command: _run(*command), commands))
+        list(pool.map(lambda command: _run(*command, threads=1), commands))
 
 
 def _screen(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -147,11 +147,12 @@ def _is_evaluated(out: Path, baselines: Sequence[str], options: argparse.Namespa
     return enough and asked["checks"] >= options.checks and asked["set_sizes"] >= options.set_sizes
 
 
-def _run(*command: object) -> float:
-    """Run a command of the package, found as this Python finds it; how long it took in seconds."""
+def _run(*command: object, threads: int | None = None) -> float:
+    """Run a command of the package, found as this Python finds it, with `threads` for matrices; how long it took in seconds."""
     words, started = [str(word) for word in command], time.perf_counter()
+    limit = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     print("napari-mid", " ".join(words), flush=True)
-    subprocess.run([sys.executable, "-m", "napari_mid.cli", *words], check=True)
+    subprocess.run([sys.executable, "-m", "napari_mid.cli", *words], check=True, env=os.environ | limit)
     taken = time.perf_counter() - started
     print(f"{taken:.0f} s: napari-mid {' '.join(words[:2])} ... {words[-1]}", flush=True)
     return round(taken, 1)
