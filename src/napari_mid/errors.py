@@ -51,5 +51,9 @@ class SettingsError(MidError):
     """A setting has a value outside its range."""
 
 
+class DeviceMemoryError(MidError):
+    """The memory of the GPU does not hold even the smallest part of the work."""
+
+
 class DisplayError(MidError):
     """There is no display, Qt binding or OpenGL for what was asked."""

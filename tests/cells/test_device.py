@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_mid.cells.device import available_devices, device_label, pick_device
+from napari_mid.cells.device import available_devices, device_label, has_fast_bfloat16, pick_device
 from napari_mid.errors import MidError
 
 
@@ -29,3 +29,19 @@ def test_an_absent_device_is_an_error_that_names_those_there_are(name):
 
 def test_label_of_the_cpu():
     assert device_label(torch.device("cpu")) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx512", "forwards", "backwards"),
+    [(True, True, True, True), (False, True, True, False), (False, False, False, False)],
+)
+def test_bfloat16_is_for_cpus_that_are_fast_with_it(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, avx512: bool, forwards: bool, backwards: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
+    cpu = torch.device("cpu")
+    assert (has_fast_bfloat16(cpu), has_fast_bfloat16(cpu, training=True)) == (forwards, backwards)
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert not has_fast_bfloat16(cpu)

@@ -149,3 +149,14 @@ def test_openvino_is_for_the_cpu(model: MidModel) -> None:
 
 def test_a_model_in_training_is_never_kept(model: MidModel) -> None:
     assert encoder_for(model, CPU) is not encoder_for(model, CPU)
+
+
+def test_networks_of_grouped_convolutions_stay_in_float32_on_the_cpu(
+    slices: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "has_fast_bfloat16", lambda device: True)
+    channels = (ModelChannel("DNA", "nucleus"), ModelChannel("ROS", "ros"))
+    config = ModelConfig("small", "test", ("no", "yes"), channels, slice_px=32, backbone="lcnet_050", width=32, heads=4)
+    encoder = Encoder(MidModel(config).eval(), CPU)
+    encoder(slices)
+    assert (encoder.precision, encoder.notes) == ("float32", [])

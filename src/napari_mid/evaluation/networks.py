@@ -150,7 +150,7 @@ def learn_steps(
         sets = torch.stack(drawn).to(device)
         if sets.dtype == torch.uint8:
             sets = augment(sets.float() / 255, GAIN, generator)
-        with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device, training=True)):
             logits = network(sets)
         loss = nn.functional.cross_entropy(
             logits.float(), torch.from_numpy(labels).to(device), label_smoothing=budget.label_smoothing

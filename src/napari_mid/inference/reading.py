@@ -74,10 +74,11 @@ class SetReader:
             (S, H, L) of the CLS row of the last block over the slices, per head; sums to one over L.
         """
         sets = sets.to(self.tokens.device)
-        # small sets are shared among the cores, too
-        at_once = max(1, min(self._limit // (sets.shape[1] + 1), math.ceil(len(sets) / torch.get_num_threads())))
-        some = [sets[start : start + at_once] for start in range(0, len(sets), at_once)]
         on_cpu = self.tokens.device.type == "cpu"
+        # small sets are shared among the cores, too
+        most = math.ceil(len(sets) / torch.get_num_threads()) if on_cpu else len(sets)
+        at_once = max(1, min(self._limit // (sets.shape[1] + 1), most))
+        some = [sets[start : start + at_once] for start in range(0, len(sets), at_once)]
         parts = over_cores(self._read, some) if on_cpu else [self._read(each) for each in some]
         return torch.cat([logits for logits, _ in parts]).float(), torch.cat([attention for _, attention in parts]).float()
 

@@ -13,7 +13,7 @@ def settled(precision: str, device: torch.device) -> str:
     """``"auto"`` as what it is on `device`: bfloat16 where it has units for it, else float32."""
     if precision != "auto":
         return precision
-    return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return "bfloat16" if has_fast_bfloat16(device, training=True) else "float32"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

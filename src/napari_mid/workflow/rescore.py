@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mid.cells.device import memory_told
 from napari_mid.errors import WellError
 from napari_mid.inference.bag import Bag
 from napari_mid.inference.result import WellResult
@@ -53,9 +54,10 @@ def rescore(
     cells = result.cells.assign(excluded=excluded)
     record = {**result.settings, "scoring": dataclasses.asdict(settings), "excluded": int(excluded.sum())}
     warnings = [each for each in result.warnings if each != _few(result)]
-    if (~excluded).sum() > settings.set_size:
-        yield dataclasses.replace(_first(result, model, excluded, settings), cells=cells, settings=record, preliminary=True)
-    scored = score_cells(model, result.well, cells, result.embeddings, settings)
+    with memory_told(model.device):
+        if (~excluded).sum() > settings.set_size:
+            yield dataclasses.replace(_first(result, model, excluded, settings), cells=cells, settings=record, preliminary=True)
+        scored = score_cells(model, result.well, cells, result.embeddings, settings)
     yield scored.put_into(dataclasses.replace(result, settings=record, preliminary=False, curves=None), warnings)
 
 

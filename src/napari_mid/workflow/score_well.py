@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from napari_mid.cells.device import AUTO, device_label, pick_device
+from napari_mid.cells.device import AUTO, device_label, memory_told, pick_device
 from napari_mid.cells.edits import edits_of, source_of
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.cells.settings import DetectionSettings
@@ -102,15 +102,16 @@ def score_well_steps(
     if intensity is None:
         intensity = yield from estimate_intensity_range(plate)
     place = pick_device(device)
-    model.to(place).eval()
     clock = Clock()
-    encoding = Encoding(fitted, model, intensity, detection, settings, place, cache)
-    cells = yield from encode_well_steps(encoding, well, images, nuclei, clock, store)
-    if images_read is not None:
-        images_read()
-    yield Progress(f"scoring {well}", 1, 1, f"{len(cells.embeddings)} cells")
-    with clock.time("score"):
-        result = well_result(fitted, well, model, cells.table, cells.embeddings, settings, cells.warnings)
+    with memory_told(place):
+        model.to(place).eval()
+        encoding = Encoding(fitted, model, intensity, detection, settings, place, cache)
+        cells = yield from encode_well_steps(encoding, well, images, nuclei, clock, store)
+        if images_read is not None:
+            images_read()
+        yield Progress(f"scoring {well}", 1, 1, f"{len(cells.embeddings)} cells")
+        with clock.time("score"):
+            result = well_result(fitted, well, model, cells.table, cells.embeddings, settings, cells.warnings)
     names = [plate.channels[channel].name for channel in fitted.channels if intensity.is_flat(channel)]
     flat = tuple(f"channel {name} is equally bright everywhere on the plate, so this score means little" for name in names)
     edits = edits_of(nuclei or {})

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_mid.cells.device import AUTO, pick_device
+from napari_mid.cells.device import AUTO, memory_told, pick_device
 from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import TrainingError
 from napari_mid.inference.encoder import Encoder
@@ -124,9 +124,10 @@ def train_model_steps(
     work.same_cells(cut.digest)
     config = _config(plates, chosen, cut, settings, detection, name or out.name, task or chosen.label)
     run = _Training(config, cut.bags, settings, place, work)
-    found = yield from run.cross_validated() if settings.folds else run.held_out()
-    yield Progress("describing the cells", 0, 1)
-    found.model.reference = run.reference(found)
+    with memory_told(place):
+        found = yield from run.cross_validated() if settings.folds else run.held_out()
+        yield Progress("describing the cells", 0, 1)
+        found.model.reference = run.reference(found)
     warnings = (*cut.warnings, *work.warnings)
     notes = (*chosen.doubts, *cut.confounded, *found.notes)
     trained = _written(out, plates, chosen.classes, run, found, notes, warnings)

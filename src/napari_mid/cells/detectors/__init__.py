@@ -75,21 +75,22 @@ def detect_field(
     """
     import torch
 
-    from napari_mid.cells.device import with_float64
+    from napari_mid.cells.device import memory_told, with_float64
     from napari_mid.cells.diameter import wanted_diameter
     from napari_mid.cells.nuclei import Nuclei
 
     if np.ndim(image) != 2 or np.size(image) == 0:
         raise ValueError(f"the image is {np.shape(image)}, expected (Y, X) with at least one pixel")
-    # places and sums are float64
-    pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=with_float64(device))
-    # one sum tells that all are finite, and takes a tenth of the time of asking each
-    if not torch.isfinite(pixels.sum()):
-        finite = torch.isfinite(pixels)
-        pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
     detector = importlib.import_module(f"{__name__}.{settings.detector}")
     expected = {"expected_px": expected_px} if getattr(detector, "EXPECTS", False) else {}
-    regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings, **expected)
+    with memory_told(device):
+        # places and sums are float64
+        pixels = torch.as_tensor(np.asarray(image, dtype=np.float32), device=with_float64(device))
+        # one sum tells that all are finite, and takes a tenth of the time of asking each
+        if not torch.isfinite(pixels.sum()):
+            finite = torch.isfinite(pixels)
+            pixels = torch.where(finite, pixels, pixels[finite].median() if finite.any() else 0.0)
+        regions, diameter_px = detector.locate(pixels, wanted_diameter(settings, pixel_size_um), settings, **expected)
     shape = (pixels.shape[0], pixels.shape[1])
     used = dataclasses.replace(settings, diameter_px=round(diameter_px, 2))
     return Nuclei(
