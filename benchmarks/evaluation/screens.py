@@ -5,7 +5,7 @@
 
 A screen is two plates to learn from, 120 compounds at three doses, a replicate on each plate of another batch, and plates of 120
 other compounds to be judged on. What is in DIR already is used again, so that a run that was stopped goes on. DIR/summary.json
-holds what came out, with the limits; that one is missed is told, and is no error.
+holds what came out so far, with the limits; that one is missed is told, and is no error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +63,29 @@ def main() -> int:
     _simulate(options)
     if options.only_simulate:
         return 0
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in options.screens}
+    failed: list[str] = []
+
+    def screen(name: str) -> None:
+        try:
+            _screen(name, options, found[name], lambda: _write(options, found))
+        except subprocess.CalledProcessError as error:  # the other screens go on
+            failed.append(f"{name}: napari-mid {error.cmd[3]} ended with {error.returncode}")
+
     with ThreadPoolExecutor(options.at_once) as pool:
-        found = dict(zip(options.screens, pool.map(lambda name: _screen(name, options), options.screens), strict=True))
-    content = {"machine": _machine(), "command": " ".join(sys.argv[1:]), "screens": found}
-    (options.work / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(content), flush=True)
+        list(pool.map(screen, options.screens))
+    print(_write(options, found), flush=True)
     for name, records in found.items():
         print("\n".join(lines(name, records)))
-    return 0
+    print("\n".join(failed))
+    return 1 if failed else 0
+
+
+def _write(options: argparse.Namespace, found: dict[str, list[dict[str, Any]]]) -> str:
+    """Write what was found so far; the text."""
+    text = json.dumps({"machine": _machine(), "command": " ".join(sys.argv[1:]), "screens": found})
+    (options.work / "summary.json").write_text(text + "\n", encoding="utf-8")
+    return text
 
 
 def _options() -> argparse.Namespace:
@@ -113,10 +128,12 @@ def _simulate(options: argparse.Namespace) -> None:
         list(pool.map(lambda command: _run(*command, threads=1), commands))
 
 
-def _screen(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _screen(name: str, options: argparse.Namespace, records: list[dict[str, Any]], keep: Callable[[], object]) -> None:
     """Train with every seed and evaluate; baselines, which cost more than the model, are trained beside the first alone."""
     baselines = CHEAP + (DEAR if options.all_baselines else ())
-    return [_evaluated(name, options, seed, baselines if seed == options.seeds[0] else ()) for seed in options.seeds]
+    for seed in options.seeds:
+        records.append(_evaluated(name, options, seed, baselines if seed == options.seeds[0] else ()))
+        keep()
 
 
 def _evaluated(name: str, options: argparse.Namespace, seed: int, baselines: Sequence[str]) -> dict[str, Any]:
