@@ -26,7 +26,7 @@ if [ -x $(RUN)/uv ] && $(RUN)/uv pip install --python $(1)/bin/python $(2) -c co
 else $(1)/bin/python -m pip install $(2) -c constraints.txt; fi
 endef
 
-.PHONY: help demo test test-slow lint test-noqt demo-models evaluation nucleus-detector constraints system clean
+.PHONY: help demo test test-slow lint test-noqt demo-models evaluation screens nucleus-detector constraints system clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ demo-models: .venv/installed ## train the demo models that ship with the package
 
 evaluation: .venv/installed ## the evaluation on real pixels (DATA=folder of bbbc013)
 	$(RUN)/python benchmarks/evaluation/bbbc013.py --data $(or $(DATA),../shared/data/bbbc013) --out evaluation-output/bbbc013
+
+screens: .venv/installed ## the evaluation on simulated screens (WORK=folder): an hour and more on two cores
+	$(RUN)/python benchmarks/evaluation/screens.py cardiotox easy hard --work $(or $(WORK),evaluation-output/screens)
 
 nucleus-detector: .venv/installed ## train the learned nucleus detector (DATA=folder with images/ and labels/)
 	$(RUN)/python scripts/nucleus_detector/make.py --data $(DATA)

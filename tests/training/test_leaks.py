@@ -88,6 +88,9 @@ def test_a_slip_of_the_pen_is_told_and_an_opposite_is_not() -> None:
     values: list[object] = ["toxic"] * 9 + ["toxci"] + ["nontoxic"] * 2 + ["inactive", "active"]
     (told,) = check_labels(wells_of("tox", values), "tox", ["nontoxic", "toxic"])
     assert "'toxci' (1 wells) and 'toxic' (9)" in told
+    (told,) = check_labels(wells_of("tox", ["toxic"] * 9 + ["toxc"] * 2), "tox", ["nontoxic", "toxic"])
+    assert "'toxc' (2 wells) and 'toxic' (9)" in told
+    assert misspellings({"low": 40, "slow": 1, "yes": 9, "no": 1}) == []
     assert misspellings({"compound 12": 40, "compound 13": 1}) == []
     assert look_alikes({"active": 5, "inactive": 5, "1": 3, "10": 3}) == []
 

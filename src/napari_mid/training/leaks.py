@@ -27,7 +27,7 @@ STRONG_ASSOCIATION = 0.5
 STRONG_AUROC = 0.85
 #: Words that are spelled this alike are probably meant the same; 1 is the same word.
 LOOK_ALIKE = 0.8
-SHORTEST_ALIKE = 5
+SHORTEST_ALIKE = 4
 
 
 def same_group(value: object) -> str:
