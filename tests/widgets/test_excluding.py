@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -217,18 +218,15 @@ class Slow:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.go_on = False
+        self.leave = threading.Event()
 
     def __call__(self, result: WellResult, model: Any, excluded: np.ndarray, settings: Any = None) -> Iterator[WellResult]:
         import dataclasses
-        import time
 
         self.asked.append(result.well)
         cells: pd.DataFrame = result.cells.assign(excluded=excluded)
         yield dataclasses.replace(result, cells=cells, score=0.125, score_low=0.1, score_high=0.2, preliminary=True)
-        until = time.monotonic() + 20
-        while not self.go_on and time.monotonic() < until:
-            time.sleep(0.01)
+        self.leave.wait(240)
         yield dataclasses.replace(result, cells=cells, score=0.25)
 
 
@@ -237,7 +235,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     made = Slow()
     monkeypatch.setattr("napari_mid.workflow.exclude.rescore", made)
     yield made
-    made.go_on = True
+    made.leave.set()
 
 
 def test_the_preliminary_score_is_marked_and_the_final_one_follows(
@@ -254,7 +252,7 @@ def test_the_preliminary_score_is_marked_and_the_final_one_follows(
     assert 2 not in shown(scored)
     lines = " ".join(line.text for line in canvas_view(scored.presenter).caption.lines())
     assert "preliminary" in lines
-    slow.go_on = True
+    slow.leave.set()
     settled(scored, wait)
     assert session.result.score == 0.25
     assert "preliminary" not in card.score.text()
@@ -276,7 +274,7 @@ def test_a_well_that_was_left_gets_its_own_score_and_another_well_none(scored: W
     scored.actions.excluder.toggle()
     wait(lambda: session.result.preliminary)
     scored.actions.step_well(1)
-    slow.go_on = True
+    slow.leave.set()
     settled(scored, wait)
     assert session.well == second
     assert session.result is its_result
@@ -291,7 +289,7 @@ def test_a_score_of_cells_that_are_gone_is_dropped(scored: Window, wait: Wait, s
     scored.actions.excluder.toggle()
     wait(lambda: session.result.preliminary)
     scored.actions.use_nuclei(session.nuclei)  # its result goes
-    slow.go_on = True
+    slow.leave.set()
     settled(scored, wait)
     assert session.result is None
     assert session.well not in session.results
@@ -303,7 +301,7 @@ def test_undo_while_it_is_scored_ends_it(scored: Window, wait: Wait, slow: Slow)
     scored.actions.excluder.toggle()
     assert scored.jobs.running("exclude")
     scored.actions.undo()
-    slow.go_on = True
+    slow.leave.set()
     settled(scored, wait)
     assert not session.result.excluded.any()
     assert session.result is before or session.result.score == 0.25

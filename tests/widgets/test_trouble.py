@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_mid.errors import ImageReadError
@@ -144,7 +145,7 @@ def test_closing_a_dock_and_opening_it_again(scored: Window, wait: Wait) -> None
 
 @pytest.mark.parametrize("action", ["run", "score_all", "detect"])
 def test_closing_the_window_during_a_run_ends_cleanly(
-    make_napari_viewer: Any, plate: Any, small_model: Any, qtbot: Any, action: str
+    make_napari_viewer: Any, plate: Any, small_model: Any, qtbot: Any, wait: Wait, action: str
 ) -> None:
     from napari_mid.widgets.open import open_layout
 
@@ -152,15 +153,13 @@ def test_closing_the_window_during_a_run_ends_cleanly(
     window = open_layout(viewer)
     window.session.model = small_model
     window.actions.show_plate(plate)
-    qtbot.waitUntil(lambda: window.session.images is not None, timeout=60_000)
+    wait(lambda: window.session.images is not None)
     getattr(window.actions, action)()
     assert window.jobs.running("run")
     with qtbot.captureExceptions() as exceptions:
         viewer.close()
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            QApplication.processEvents()
-            time.sleep(0.02)
+        wait(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+        qtbot.wait(100)  # what they told on their way out is delivered
     assert exceptions == []
     assert window.session.result is None
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,13 +154,14 @@ def test_few_cells_in_many_fields_do_not_keep_the_fields_in_memory() -> None:
     assert cut().shape == (6, 1, 1, 1)
 
 
-def test_seconds_of_a_step_within_another_count_once() -> None:
+def test_seconds_of_a_step_within_another_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("napari_mid.workflow.encode_well.time.perf_counter", lambda: now[0])
     clock = Clock()
     with clock.time("outer"):
-        time.sleep(0.02)
+        now[0] += 2
         with clock.time("inner"), contextlib.suppress(ValueError), clock.time("innermost"):
-            time.sleep(0.05)
+            now[0] += 5
             raise ValueError
-    assert clock.seconds["innermost"] >= 0.05
-    assert clock.seconds["inner"] < 0.04
-    assert 0.02 <= clock.seconds["outer"] < 0.05
+        now[0] += 1
+    assert clock.seconds == {"innermost": 5.0, "inner": 0.0, "outer": 3.0}

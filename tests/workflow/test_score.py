@@ -143,7 +143,7 @@ def test_the_next_well_is_being_read_while_the_sets_of_this_one_are(
 
     def noted(fitted: object, well: str, *rest: object) -> object:
         following = {"A01": "A02", "A02": "A03"}.get(well, well)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 240
         while following not in happened and time.monotonic() < deadline:
             time.sleep(0.01)
         happened.append(f"sets of {well}")
