@@ -81,6 +81,12 @@ def _reading_line(plate: Plate) -> str:
     return f"- read: time point {facts['time_point']}, focal plane {facts['focal_plane']}, flat-field {facts['flat_field']}"
 
 
+#: Predictors that need no network, in words.
+BASELINES = {
+    "cell_count": "the number of cells",
+    "mean_intensity": "the mean intensity of the slices",
+    "well_position": "the place on the plate",
+}
 #: Metrics on the card, in this order, with the words for them; those of two classes, then those of more.
 SHOWN = {
     "balanced_accuracy": "balanced accuracy",
@@ -116,7 +122,21 @@ def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:
         found = intervals.get(name)
         if found is not None and found["value"] is not None:
             lines.append(f"- {words} {found['value']:.3f}{_interval_text(found)}")
-    return [*lines, *_calibration_lines(metrics)]
+    return [*lines, *_baseline_lines(metrics), *_calibration_lines(metrics)]
+
+
+def _baseline_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """What predictors that need no network reach on the same bags, and where that is no less than the model."""
+    own = metrics["intervals"].get("balanced_accuracy", {}).get("value")
+    told = []
+    for name, found in metrics.get("baselines", {}).items():
+        accuracy, area = found["balanced_accuracy"], found["auroc"]
+        if accuracy["value"] is None:
+            continue
+        text = f"  - {BASELINES[name]}: balanced accuracy {accuracy['value']:.3f}{_interval_text(accuracy)}"
+        text += f", AUROC {area['value']:.3f}{_interval_text(area)}" if area["value"] is not None else ""
+        told.append(text + ("; **no less than the model**" if own is not None and accuracy["value"] >= own else ""))
+    return ["- for comparison, learned from and judged on the same bags:", *told] if told else []
 
 
 def _interval_text(found: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from napari_mid.progress import Progress, Steps
 from napari_mid.training.bags import LabelledBags
 from napari_mid.training.calibration import cross_fitted, fit_temperature, tempered
 from napari_mid.training.slices import as_float
+from napari_mid.workflow.train_baselines import baselines_on
 
 #: Resamples of the compounds for the intervals.
 RESAMPLES = 1000
@@ -96,7 +97,7 @@ class Judged:
 
 
 def judge(bags: LabelledBags, held_out: HeldOut, threshold: float, *, calibrate: bool, seed: int) -> Judged:
-    """Metrics with intervals over compounds, and the temperature.
+    """Metrics with intervals over compounds, those of predictors that need no network, and the temperature.
 
     Where `calibrate` is true the probabilities are those after the temperature. With cross-validation the temperature of each bag
     comes from the other folds, so that nothing is judged by what it was fitted on; else it was fitted on the same bags.
@@ -119,6 +120,10 @@ def judge(bags: LabelledBags, held_out: HeldOut, threshold: float, *, calibrate:
     metrics["scores"] = {name: round(float(row[-1]), 5) for name, row in zip(names, shown, strict=True)}
     if n_classes > 2:
         metrics["probabilities"] = {name: np.round(row, 5).tolist() for name, row in zip(names, shown, strict=True)}
+    baselines = baselines_on(bags, held_out.bags, held_out.folds, RESAMPLES, seed)
+    metrics["baselines"] = {
+        name: {metric: each.as_dict() for metric, each in estimates.items()} for name, estimates in baselines.items()
+    }
     metrics["temperature"] = round(temperature, 4)
     metrics["calibration"] = {"before": _calibration(labels, before)}
     if after is not None:
