@@ -87,8 +87,10 @@ def test_an_unfinished_training_is_neither_thrown_away_nor_mixed_with_another(tm
 def test_a_full_disk_keeps_the_checkpoint_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work(tmp_path / "w")
     work.begin({}, resume=False)
+    assert "could not be kept" in work.what_is_kept()
     keeper = work.keeper("training")
     keeper.save({"step": 3})
+    assert "--resume" in work.what_is_kept()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

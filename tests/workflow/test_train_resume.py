@@ -82,7 +82,7 @@ def test_a_full_disk_is_told_with_what_to_do(plate: Plate, tmp_path: Path, monke
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(train_slices.np, "save", full)
+        patched.setattr(train_slices, "_save", full)
         with pytest.raises(TrainingError, match=r"No space left on device.*--slice-cache"):
             finish(train_model_steps([plate], tmp_path / "m", label="tox", settings=TINY))
     with monkeypatch.context() as patched:
@@ -92,6 +92,19 @@ def test_a_full_disk_is_told_with_what_to_do(plate: Plate, tmp_path: Path, monke
     seen: list[Progress] = []
     finish(train_model_steps([plate], tmp_path / "m", label="tox", settings=TINY, resume=True), seen.append)
     assert [progress.done for progress in seen if progress.step == "training"] == [4], "what was trained is not trained again"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_a_full_disk_says_is_kept(tmp_path: Path) -> None:
+    slices = np.random.default_rng(0).random((50, 64, 64, 3)).astype(np.float16)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        train_slices._save(Path("/dev/full"), slices)
+    assert raised.value.errno == 28
+    for array in (slices, slices[:0]):
+        train_slices._save(tmp_path / "slices.npy", array)
+        read = np.load(tmp_path / "slices.npy")
+        assert read.dtype == np.float16
+        np.testing.assert_array_equal(read, array)
 
 
 def test_folds_judge_every_compound_by_a_model_that_has_not_seen_it(plate: Plate, tmp_path: Path) -> None:

@@ -84,6 +84,12 @@ class Work:
         """Keeps the state of a stage, such as ``"fold 1"``."""
         return StageKeeper(self, stage)
 
+    def what_is_kept(self) -> str:
+        """What a person can do after the model could not be written: a full disk may have kept the checkpoint out, too."""
+        if any(self.folder.glob(f"*{STATE}")):
+            return f"The trained weights are kept in {self.folder}; make room, and run the same command with --resume."
+        return "The trained weights could not be kept either; make room, and run the same command again."
+
     def finish(self, keep: bool) -> None:
         """The model is written: delete the folder, or the checkpoints alone, so that the next training is a new one."""
         if not keep:

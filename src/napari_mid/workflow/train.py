@@ -376,10 +376,8 @@ def _written(
     try:
         save_model(found.model, out, card=card, metrics=metrics, files=files)
     except OSError as error:
-        raise TrainingError(
-            f"The model cannot be written to {out}: {error.strerror or error}. The trained weights are kept in "
-            f"{run.work.folder}; make room, and run the same command with --resume."
-        ) from error
+        reason = error.strerror or error
+        raise TrainingError(f"The model cannot be written to {out}: {reason}. {run.work.what_is_kept()}") from error
     return Trained(out, judged.metrics, (*warnings, *notes), found.seconds)
 
 

@@ -170,7 +170,7 @@ class _Cutter:
         if not len(slices):
             warnings.append(f"no nuclei were found in {well.name} of plate {self.plate.name}")
         with atomic_path(path) as temporary:
-            np.save(temporary, slices)
+            _save(temporary, slices)
         write_json(facts, {"cells": len(slices), "areas": areas, "bits": bits, "warnings": warnings})
         return _CutWell(path, len(slices), areas, bits, warnings)
 
@@ -243,6 +243,13 @@ def _content(well: Well, store: FieldStore) -> Iterator[bytes]:
                 yield np.ascontiguousarray(store.pixels(number)).tobytes()
             except ImageReadError as error:
                 yield str(error).encode()
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    """As `np.save`, whose own way to write does not say that it is for want of space that it failed."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(np.ascontiguousarray(array).data)
 
 
 def _kept(path: Path, facts: Path) -> _CutWell | None:
