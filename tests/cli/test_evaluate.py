@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from napari_mid.cli import main
 from napari_mid.files import write_json
@@ -277,7 +278,9 @@ def test_seeds_are_evaluated_each_and_together(results: Path, tmp_path: Path, ca
     runs = seeds_of(results, tmp_path, ("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"))
     arguments = [*runs, "--label", "tox", "--several-models", "--resamples", 20, "--baselines", "cell_count", "--out", out]
     assert evaluate(*arguments) == 0
-    assert "3 models" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 models" in said
+    assert "mean of the models' scores: AUROC" in said
     found = json.loads((out / "metrics.json").read_text())
     rows = {(row["of"], row["metric"]): row for row in found["over_seeds"]}
     auroc = rows["MID", "auroc"]
@@ -288,6 +291,9 @@ def test_seeds_are_evaluated_each_and_together(results: Path, tmp_path: Path, ca
     assert auroc["sd"] > 0
     assert rows["cell_count", "auroc"]["sd"] == 0, "every well has 30 cells, whatever the seed"
     assert found["same_units"]
+    units = [pd.read_csv(out / model["folder"] / "units.csv").set_index("unit") for model in found["models"]]
+    mean = sum(each["score"] for each in units) / 3
+    assert found["ensemble"]["auroc"]["value"] == pytest.approx(roc_auc_score(units[0]["positive"], mean))
     assert {"mean", "sd"} <= set(pd.read_csv(out / "seeds.csv"))
     assert (out / "seeds.png").stat().st_size > 5000
 

@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a folder that cannot be written, a full disk: the user's to mend, too
         if options.debug or error.strerror is None:
             raise
-        where = f" {error.filename}" if error.filename else ""
-        print(f"napari-mid {options.command}: {error.strerror}:{where}; give another place.", file=sys.stderr)
+        where = f": {error.filename}" if error.filename else ""
+        print(f"napari-mid {options.command}: {error.strerror}{where}; give another place.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"napari-mid {options.command}: stopped; nothing half-written is left.", file=sys.stderr)

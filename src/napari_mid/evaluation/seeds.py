@@ -1,4 +1,4 @@
-"""The same evaluation for models that differ in their seed: mean, standard deviation, and every one."""
+"""The same evaluation for models that differ in their seed: mean, standard deviation, every one, and all as an ensemble."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_mid.evaluation.bootstrap import Estimate, binary_estimates
 from napari_mid.evaluation.evaluated import Evaluation
 
 
@@ -59,6 +60,15 @@ def _numbers(run: Evaluation) -> Iterator[tuple[tuple[str, str], float]]:
     for measure in run.truth.measures if run.truth is not None else ():
         yield (f"relevance: {measure.measure}, wells {measure.wells}", "auroc"), measure.auroc.value
         yield (f"relevance: {measure.measure}, wells {measure.wells}", "auprc"), measure.auprc.value
+
+
+def ensemble(runs: Sequence[Evaluation]) -> dict[str, Estimate]:
+    """Metrics of the mean of the models' scores, unit by unit: what all of them together say; empty where units differ."""
+    if len(runs) < 2 or not same_units(runs):
+        return {}
+    first = runs[0]
+    together = first.mid.scored.with_scores(np.mean([run.mid.scored.scores for run in runs], axis=0))
+    return binary_estimates(together, first.mid.threshold, first.settings.resamples, first.settings.seed)
 
 
 def same_units(runs: Sequence[Evaluation]) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from napari_mid.cells.device import AUTO
 from napari_mid.evaluation.evaluated import Evaluation
-from napari_mid.evaluation.seeds import OverSeeds, over_seeds, same_units
+from napari_mid.evaluation.seeds import OverSeeds, ensemble, over_seeds, same_units
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import EvaluationError
 from napari_mid.evaluation.weighted import METRICS
@@ -21,6 +21,7 @@ from napari_mid.inference.embedding_cache import EmbeddingCache
 from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
 from napari_mid.reports.evaluation_seeds_figure import seeds_figure
+from napari_mid.reports.evaluation_text import estimate_text
 from napari_mid.workflow.evaluate import Asked, evaluate_steps
 from napari_mid.workflow.evaluation_report import METRICS_FILE, write_evaluation_steps
 from napari_mid.workflow.scored_plates import ScoredPlate
@@ -101,6 +102,7 @@ def record(runs: Sequence[Evaluation], rows: Sequence[OverSeeds]) -> dict[str, A
     return {
         "models": [{"name": run.model["name"], "hash": run.model["hash"], "folder": folder_name(run)} for run in runs],
         "same_units": same_units(runs),
+        "ensemble": {name: each.as_dict() for name, each in ensemble(runs).items()},
         "over_seeds": [
             {"of": row.of, "metric": row.metric, "mean": _number(row.mean), "sd": _number(row.deviation)}
             | {"values": [_number(value) for value in row.values]}
@@ -130,6 +132,9 @@ def summary(runs: Sequence[Evaluation]) -> list[str]:
         if row.metric in SHOWN or row.of == "all classes":
             each = ", ".join(f"{value:.2f}" for value in row.values)
             lines.append(f"{row.of}: {METRICS.get(row.metric, row.metric)} {row.mean:.3f}, sd {row.deviation:.3f} ({each})")
+    found = ensemble(runs)
+    for metric in SHOWN if found else ():
+        lines.append(f"mean of the models' scores: {METRICS[metric]} {estimate_text(found[metric])}")
     return lines
 
 
