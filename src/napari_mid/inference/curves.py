@@ -51,22 +51,23 @@ class Curves:
     insertion_area: float
 
 
-def deletion_insertion(bag: Bag, relevance: NDArray[np.float64], settings: ScoringSettings, n_random: int = N_RANDOM) -> Curves:
+def deletion_insertion(
+    bag: Bag,
+    relevance: NDArray[np.float64],
+    settings: ScoringSettings,
+    n_random: int = N_RANDOM,
+    random: NDArray[np.float64] | None = None,
+) -> Curves:
     """The curves of a bag of one cell or more, ranked by `relevance` (N,); re-scored from embeddings, seeded.
 
-    The random orders are read with as few sets as hold all cells once, so that they cost little: their band is a little wider
-    than it has to be.
+    `random` is what `random_orders` gives of this bag, where it is known already: it is the same for every relevance.
     """
-    fractions = np.array(FRACTIONS)
-    counts = np.round(fractions * bag.n_cells).astype(np.int64)
+    fractions, counts = np.array(FRACTIONS), _counts(bag)
     order = np.argsort(-np.nan_to_num(relevance, nan=-np.inf), kind="stable")
     deletion = np.array([_score(bag, order[count:], settings) for count in counts])
     insertion = np.array([_score(bag, order[:count], settings) for count in counts])
-    quick = dataclasses.replace(settings, n_sets=1, uses_per_cell=1)
-    rng = np.random.default_rng(settings.seed)
-    orders = [rng.permutation(bag.n_cells) for _ in range(n_random)]
-    # all cells, in whatever order, have the score of the well
-    random = np.array([[_score(bag, cells[:count], quick) for count in counts[:-1]] + [insertion[-1]] for cells in orders])
+    if random is None:
+        random = random_orders(bag, settings, n_random)
     low, high = np.percentile(random, [2.5, 97.5], axis=0)
     mean = random.mean(axis=0)
     return Curves(
@@ -79,6 +80,25 @@ def deletion_insertion(bag: Bag, relevance: NDArray[np.float64], settings: Scori
         deletion_area=_area(fractions, mean[::-1] - deletion),
         insertion_area=_area(fractions, insertion - mean),
     )
+
+
+def random_orders(bag: Bag, settings: ScoringSettings, n_random: int = N_RANDOM) -> NDArray[np.float64]:
+    """Scores (n_random, len(FRACTIONS)) of growing parts of a bag of one cell or more, in random orders, seeded.
+
+    They are read with as few sets as hold all cells once, so that they cost little: their band is a little wider than it has to
+    be.
+    """
+    quick = dataclasses.replace(settings, n_sets=1, uses_per_cell=1)
+    rng = np.random.default_rng(settings.seed)
+    orders = [rng.permutation(bag.n_cells) for _ in range(n_random)]
+    # all cells, in whatever order, have the score of the well
+    whole = _score(bag, np.arange(bag.n_cells), settings)
+    return np.array([[_score(bag, cells[:count], quick) for count in _counts(bag)[:-1]] + [whole] for cells in orders])
+
+
+def _counts(bag: Bag) -> NDArray[np.int64]:
+    """How many cells each of `FRACTIONS` is."""
+    return np.round(np.array(FRACTIONS) * bag.n_cells).astype(np.int64)
 
 
 def _score(bag: Bag, cells: NDArray[np.int64], settings: ScoringSettings) -> float:

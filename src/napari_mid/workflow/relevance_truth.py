@@ -26,7 +26,7 @@ from napari_mid.evaluation.attention import (
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import WELL
 from napari_mid.inference.bag import Bag
-from napari_mid.inference.curves import deletion_insertion
+from napari_mid.inference.curves import deletion_insertion, random_orders
 from napari_mid.inference.embedding_cache import EmbeddingCache
 from napari_mid.inference.measures import DEFAULT, measure, measure_names, relevance_by
 from napari_mid.inference.settings import ScoringSettings
@@ -159,12 +159,15 @@ def relevance_truth_steps(
     relevance: dict[tuple[str, str], NDArray[np.float64]] = {}
     for done, well in enumerate(known):
         yield Progress("judging relevance", done, len(known), f"{well.plate} {well.name}")
+        by_chance = None
+        if well.judged and well.positive:  # in a well that scores near 0 there is nothing to take away
+            by_chance = random_orders(Bag(model, well.embeddings), scoring, CURVE_ORDERS)
         for name in names if well.judged else [DEFAULT]:
             values = relevance_by(name, model, well.embeddings, scoring, controls).values
             if name == DEFAULT:
                 relevance[well.plate, well.name] = values
             if well.judged:
-                found.append(_detected(well, name, values, model, scoring))
+                found.append(_detected(well, name, values, model, scoring, by_chance))
     rows: list[MeasureFound] = []
     for kind in (POSITIVE, OTHER):
         for name in names:
@@ -195,11 +198,18 @@ def _controls(known: Sequence[ReadWell], seed: int) -> NDArray[np.float32] | Non
     return together[np.sort(np.random.default_rng(seed).permutation(len(together))[:MOST_CONTROLS])]
 
 
-def _detected(well: ReadWell, name: str, values: NDArray[np.float64], model: MidModel, scoring: ScoringSettings) -> Detected:
-    """A measure in a well that is judged."""
+def _detected(
+    well: ReadWell,
+    name: str,
+    values: NDArray[np.float64],
+    model: MidModel,
+    scoring: ScoringSettings,
+    by_chance: NDArray[np.float64] | None,
+) -> Detected:
+    """A measure in a well that is judged; `by_chance` are its random orders, None where curves mean nothing."""
     deletion = insertion = math.nan
-    if well.positive:  # in a well that scores near 0 there is nothing to take away
-        curves = deletion_insertion(Bag(model, well.embeddings), values, scoring, CURVE_ORDERS)
+    if by_chance is not None:
+        curves = deletion_insertion(Bag(model, well.embeddings), values, scoring, random=by_chance)
         deletion, insertion = curves.deletion_area, curves.insertion_area
     kind = POSITIVE if well.positive else OTHER
     responded = well.responded[well.known]
