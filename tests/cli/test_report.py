@@ -76,8 +76,10 @@ def written(plate_folder, model_folder, tmp_path_factory):
 def test_every_file_is_there_and_nothing_half_written(written):
     assert sorted(path.name for path in written.iterdir()) == [
         "A01_annotated.png",
+        "A01_card.png",
         "A01_gallery.png",
         "A02_annotated.png",
+        "A02_card.png",
         "A02_gallery.png",
         "plate_scores.png",
         "report.html",
@@ -88,7 +90,7 @@ def test_every_file_is_there_and_nothing_half_written(written):
         assert iio.imread(path).shape[1] == 500
     pdf = (written / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
-    assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") == 5
+    assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") == 7
 
 
 def test_the_table_has_a_row_per_well(written):
@@ -189,4 +191,9 @@ def test_stopping_half_way_leaves_no_half_written_file(plate_folder, model_folde
     while not (tmp_path / "A01_gallery.png").exists():
         next(steps)
     steps.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["A01_annotated.png", "A01_gallery.png", "plate_scores.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "A01_annotated.png",
+        "A01_card.png",
+        "A01_gallery.png",
+        "plate_scores.png",
+    ]

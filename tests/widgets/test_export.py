@@ -14,7 +14,7 @@ from PIL import Image
 from napari_mid.session import Message
 from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCREENSHOT
 from napari_mid.widgets.options import EXPORT, ExportOptions, kept_options
-from napari_mid.widgets.window import MID, Window
+from napari_mid.widgets.window import MID, PLATE, Window
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -51,7 +51,8 @@ def test_choices_are_remembered_and_the_canvas_has_the_colours_of_the_picture(sc
     dialog.reject()
     options = kept_options(ExportOptions, EXPORT)
     assert options.whole_well
-    assert options.relevance_colours == row.colours.currentText() == scored.presenter.relevance_colours
+    shown = scored.panels[PLATE].canvas.colours.currentText()
+    assert options.relevance_colours == shown == scored.presenter.look.colours
     wait(lambda: not scored.jobs.running("export preview"))
 
 

@@ -268,7 +268,7 @@ def test_the_points_are_made_once_for_a_result(scored: Window) -> None:
     points = scored.presenter.points_layer
     scored.session.events.result_changed.emit()
     assert scored.presenter.points_layer is points
-    scored.presenter.relevance_colours = "blue to yellow (colour-blind)"
+    scored.panels[PLATE].canvas.colours.setCurrentText("blue to yellow (colour-blind)")
     assert scored.presenter.points_layer is not points
 
 

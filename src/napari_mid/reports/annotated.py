@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_mid.inference.result import NO_CELLS
 from napari_mid.reports.caption import Caption
 from napari_mid.reports.colours import RELEVANCE_COLOURS, relevance_limits, to_rgba
+from napari_mid.reports.dots import MEASURES
 from napari_mid.reports.page import FONT_SIZE, MARGIN_IN, QUIET, TEXT, TITLE_SIZE, Page, font, line_height_in, text_width_in
 from napari_mid.reports.scale_bar import draw_scale_bar, scale_bar
 
@@ -28,6 +29,8 @@ TYPICAL_NUCLEUS_PX = 20.0
 #: A dot is printed at least this wide.
 LEAST_DOT_IN = 0.028
 EDGE_COLOUR = "#f4f4f8"
+#: The largest value of a measure in per cent: nothing lies above it.
+PERCENT = 100.0
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,22 @@ class AnnotatedView:
     points
         (N, 2) float, (y, x) of the nuclei in pixels of `rgb`, 0-based, at pixel centres; those outside are not drawn.
     relevance
-        (N,) float.
+        (N,) float, or another number of each cell, see `label`.
     limits
         Relevance of the darkest and of the brightest colour; those of the *well* when a part of it is shown. From `relevance`
         where None.
     dot_px
-        Diameter of the dots in pixels of `rgb`; see `dot_diameter`.
+        Diameter of the dots in pixels of `rgb`, or (N,) of each; see `dot_diameter`.
     pixel_size_um
         Edge of a pixel of `rgb` in micrometres, or None.
     channels
         (name, hex colour) of the channels shown.
     colours
         (256, 4) colormap of the relevance.
+    label, even
+        What stands beside the colour bar, and the value that is marked on it, or None.
+    note
+        Which cells are shown, where these are not all.
     """
 
     rgb: NDArray[np.uint8]
@@ -62,10 +69,13 @@ class AnnotatedView:
     points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     relevance: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     limits: tuple[float, float] | None = None
-    dot_px: float = DOT_PART * TYPICAL_NUCLEUS_PX
+    dot_px: float | NDArray[np.float64] = DOT_PART * TYPICAL_NUCLEUS_PX
     pixel_size_um: float | None = None
     channels: tuple[tuple[str, str], ...] = ()
     colours: NDArray[np.float64] = field(default_factory=lambda: RELEVANCE_COLOURS)
+    label: str = MEASURES["relevance"].label
+    even: float | None = MEASURES["relevance"].even
+    note: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.points)
@@ -145,14 +155,14 @@ def _reduced(rgb: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.uint8], i
 
 
 def _draw_points(axes: Axes, view: AnnotatedView, inches_per_px: float) -> None:
-    diameter = max(view.dot_px, LEAST_DOT_IN / inches_per_px)
     order = np.argsort(np.nan_to_num(view.relevance, nan=-np.inf), kind="stable")  # the most relevant on top
-    printed_points = diameter * inches_per_px * 72.0
+    diameters = np.maximum(np.broadcast_to(view.dot_px, len(order)), LEAST_DOT_IN / inches_per_px)[order]
+    printed_points = float(np.median(diameters)) * inches_per_px * 72.0
     axes.add_collection(
         EllipseCollection(
-            [diameter],
-            [diameter],
-            [0.0],
+            diameters,
+            diameters,
+            np.zeros(len(order)),
             units="xy",
             offsets=view.points[order][:, ::-1],
             offset_transform=axes.transData,
@@ -170,27 +180,30 @@ def _limits(view: AnnotatedView) -> tuple[float, float]:
 
 def _draw_colour_bar(page: Page, view: AnnotatedView) -> None:
     low, high = _limits(view)
-    label = "relevance (1 = even)"
+    label = view.label
     label_width = text_width_in(label, font(FONT_SIZE), page.dpi) + 0.12
     left, width = MARGIN_IN + label_width, min(3.2, page.inner_in - label_width - 0.3)
     page.text(MARGIN_IN, page.top_in, label)
     axes = page.axes(left, page.top_in + 0.01, width, 0.12, "colour bar")
     axes.imshow(view.colours[np.newaxis], extent=(low, high, 0.0, 1.0), aspect="auto", interpolation="nearest")
     page.top_in += line_height_in(FONT_SIZE)
-    for value, text in _ticks(low, high, width, page.dpi):
+    for value, text in _ticks(low, high, view.even, width, page.dpi):
         at = left + width * (value - low) / (high - low)
         if text:
             page.text(at, page.top_in, text, colour=QUIET, align="center")
         if low < value < high:
             axes.axvline(value, color="white", lw=0.8)
     page.top_in += line_height_in(FONT_SIZE) + 0.02
+    if view.note:
+        page.paragraph(view.note, colour=QUIET)
 
 
-def _ticks(low: float, high: float, width_in: float, dpi: float) -> list[tuple[float, str]]:
-    """Values and labels along a colour bar: both limits, and 1 where its label has room."""
-    properties, top_label = font(FONT_SIZE), f"≥ {high:.3g}"
+def _ticks(low: float, high: float, even: float | None, width_in: float, dpi: float) -> list[tuple[float, str]]:
+    """Values and labels along a colour bar: both limits, and the even value where its label has room."""
+    properties, top_label = font(FONT_SIZE), f"{high:g}" if even is None and high == PERCENT else f"≥ {high:.3g}"
     ticks: list[tuple[float, str]] = [(low, f"{low:g}"), (high, top_label)]
-    if low < 1.0 < high:
-        room = (text_width_in(top_label, properties, dpi) + text_width_in("1", properties, dpi)) / 2 + 0.05
-        ticks.insert(1, (1.0, "1" if (high - 1.0) / (high - low) * width_in > room else ""))
+    if even is not None and low < even < high:
+        label = f"{even:g}"
+        room = (text_width_in(top_label, properties, dpi) + text_width_in(label, properties, dpi)) / 2 + 0.05
+        ticks.insert(1, (even, label if (high - even) / (high - low) * width_in > room else ""))
     return ticks

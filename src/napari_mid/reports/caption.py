@@ -60,6 +60,8 @@ class Caption:
         How many of the cells are left out of the score.
     model_name, model_hash, model_simulated
         Which model, and whether it was trained on simulated cells.
+    threshold
+        The score that a well is called positive from; NaN where unknown.
     plate_simulated
         Whether the images were drawn.
     edits
@@ -87,6 +89,7 @@ class Caption:
     model_name: str = ""
     model_hash: str = ""
     model_simulated: bool = False
+    threshold: float = math.nan
     plate_simulated: bool = False
     edits: str = ""
     region: str = ""
@@ -101,7 +104,8 @@ class Caption:
     def lines(self) -> list[CaptionLine]:
         """The lines of the title block."""
         title = [f"Plate {self.plate}", f"well {self.well}", condition_text(self.condition), self.reading, self.region]
-        model = [f"model {self.model_name}" if self.model_name else "", self.model_hash[:HASH_LENGTH], self.date.isoformat()]
+        model = [f"model {self.model_name}" if self.model_name else "", self.model_hash[:HASH_LENGTH]]
+        model += ["" if math.isnan(self.threshold) else f"threshold {self.threshold:g}", self.date.isoformat()]
         lines = [CaptionLine(_joined(title), "title"), CaptionLine(self._score_line()), CaptionLine(_joined(model), "quiet")]
         if self.cautions():
             lines.append(CaptionLine(_joined(self.cautions()), "caution"))
@@ -120,6 +124,7 @@ def caption_of(
     result: WellResult,
     *,
     task: str = "",
+    threshold: float = math.nan,
     plate_simulated: bool = False,
     region: str = "",
     reading: str = "",
@@ -142,6 +147,7 @@ def caption_of(
         model_name=result.model_name,
         model_hash=result.model_hash,
         model_simulated=result.model_simulated,
+        threshold=threshold,
         plate_simulated=plate_simulated,
         edits=str(EditCount(**result.settings.get("detection", {}).get(EDITED, {}))),
         region=region,

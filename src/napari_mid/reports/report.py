@@ -28,8 +28,8 @@ class WellSection:
     ----------
     name, condition, score, interval, call, n_cells, summary
         As they are printed.
-    annotated, gallery
-        PNG files; an empty gallery is left out.
+    annotated, gallery, card
+        PNG files; an empty gallery or score card is left out.
     warnings
         One sentence each.
     """
@@ -43,6 +43,7 @@ class WellSection:
     summary: str
     annotated: bytes
     gallery: bytes = b""
+    card: bytes = b""
     warnings: tuple[str, ...] = ()
 
 
@@ -84,7 +85,7 @@ class Report:
     warnings: tuple[str, ...] = ()
 
 
-def well_section(result: WellResult, *, annotated: bytes, gallery: bytes = b"") -> WellSection:
+def well_section(result: WellResult, *, annotated: bytes, gallery: bytes = b"", card: bytes = b"") -> WellSection:
     """The section of a scored well, with its pictures."""
     scored = not math.isnan(result.score)
     score, interval = score_numbers(result.score, result.score_low, result.score_high)
@@ -98,9 +99,10 @@ def well_section(result: WellResult, *, annotated: bytes, gallery: bytes = b"") 
         summary=score_text(
             result.score, result.score_low, result.score_high, result.call, result.classes[-1] if result.classes else ""
         )
-        + (f", {cells_text(result.n_cells)}" if scored else ""),
+        + (f", {cells_text(result.n_cells, int(result.excluded.sum()))}" if scored else ""),
         annotated=annotated,
         gallery=gallery,
+        card=card,
         warnings=shortened(result.warnings),
     )
 

@@ -44,6 +44,11 @@ def main_window(viewer: Any) -> Any:
     return viewer.window._qt_window
 
 
+def central_layout(viewer: Any) -> Any:
+    """The Qt layout that holds the canvas, in a row."""
+    return main_window(viewer).centralWidget().layout()
+
+
 def drop_target(viewer: Any) -> Any:
     """The Qt widget on which files are dropped."""
     return viewer.window._qt_viewer

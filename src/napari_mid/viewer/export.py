@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ from matplotlib.figure import Figure
 
 from napari_mid.cells.kept import well_key
 from napari_mid.errors import WellError
+from napari_mid.images.layout import WellLayout
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
-from napari_mid.reports.annotated import AnnotatedView, annotated_figure, dot_diameter
+from napari_mid.reports.annotated import DOT_PART, AnnotatedView, annotated_figure, dot_diameter
 from napari_mid.reports.caption import HASH_LENGTH, Caption, caption_of, reading_text, words
 from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits, rgb_to_hex
 from napari_mid.reports.composite import composite
+from napari_mid.reports.dots import MEASURES, DotLook, dot_sizes
 from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most_and_least
 from napari_mid.reports.page import save_figure
 from napari_mid.reports.plate_map import plate_map_figure
+from napari_mid.reports.score_card import control_scores, score_card_figure
 from napari_mid.session import Session
 from napari_mid.viewer.cells import cell_positions, ranks_shown
 from napari_mid.viewer.presenter import Presenter
@@ -75,29 +79,38 @@ def captured_view(presenter: Presenter, *, whole_well: bool = False) -> Callable
     planes = [np.asarray(layer.data)[top:bottom, left:right] for layer in shown]
     contrast = [tuple(layer.contrast_limits) for layer in shown]
     channels = tuple((layer.name, colour) for layer, colour in zip(shown, colours, strict=True))
-    relevance_colours = RELEVANCE_COLORMAPS[presenter.relevance_colours]
-    result, points = session.result, presenter.points_layer
-    positions, relevance = np.empty((0, 2)), np.empty(0)
-    limits, dot = None, dot_diameter(np.empty(0), plate.pixel_size_um)
+    result, points, look = session.result, presenter.points_layer, presenter.look
+    dots: dict[str, Any] = {}
     if result is not None and result.n_cells and points is not None and points.visible:
-        positions = cell_positions(result.cells, images.layout)
-        relevance = result.cells["relevance"].to_numpy(dtype=float)
-        limits = relevance_limits(relevance)
-        dot = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
-        inside = np.isfinite(positions).all(axis=1) & ~result.excluded
-        positions, relevance = positions[inside] - (top, left), relevance[inside]
+        dots = dots_of(result, images.layout, look, plate.pixel_size_um, (top, left))
     caption = session_caption(session, plate, result, "part of the well" if part else "")
     return lambda: AnnotatedView(
         rgb=composite(planes, colours, contrast),
         caption=caption,
-        points=positions,
-        relevance=relevance,
-        limits=limits,
-        dot_px=dot,
         pixel_size_um=plate.pixel_size_um,
         channels=channels,
-        colours=relevance_colours,
+        colours=RELEVANCE_COLORMAPS[look.colours],
+        **dots,
     )
+
+
+def dots_of(
+    result: WellResult, layout: WellLayout, look: DotLook, pixel_size_um: float | None, corner: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
+    """The dots of a scored well as fields of an `AnnotatedView` whose image begins at `corner`, (y, x) in pixels of the well."""
+    positions, areas = cell_positions(result.cells, layout), result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float)
+    shown = np.isfinite(positions).all(axis=1) & ~result.excluded & look.shown(result.cells)
+    values, usual = look.values(result.cells), dot_diameter(areas, pixel_size_um)
+    measure = MEASURES[look.measure]
+    return {
+        "points": positions[shown] - corner,
+        "relevance": values[shown],
+        "limits": look.limits(values),
+        "dot_px": dot_sizes(areas, usual, DOT_PART)[shown] if look.by_size else usual,
+        "label": measure.label,
+        "even": measure.even,
+        "note": look.said(),
+    }
 
 
 def visible_region(viewer: Any, layer: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -107,10 +120,12 @@ def visible_region(viewer: Any, layer: Any, shape: tuple[int, int]) -> tuple[int
 
 def session_caption(session: Session, plate: Plate, result: WellResult | None, region: str = "") -> Caption:
     """What is said beside a picture of the open well."""
-    task = session.model.config.task if session.model is not None else ""
+    config = session.model.config if session.model is not None else None
+    task = config.task if config is not None else ""
     reading = reading_text(plate.reading_columns())
     if result is not None:
-        return caption_of(result, task=task, plate_simulated=plate.simulated, region=region, reading=reading)
+        threshold = config.threshold if config is not None else math.nan
+        return caption_of(result, task=task, threshold=threshold, plate_simulated=plate.simulated, region=region, reading=reading)
     well = session.well or ""
     condition = plate.wells[well].condition if well in plate.wells else {}
     return Caption(
@@ -193,6 +208,22 @@ def captured_plate_map(session: Session) -> Callable[[int], Figure]:
     title = f"{words(config.task)}: score for {words(config.classes[-1])}, model {config.name} ({model.hash[:HASH_LENGTH]})"
     cautions = session_caption(session, plate, next(iter(results.values()))).cautions()
     return lambda width_px: plate_map_figure(plate, scores, title=title, cautions=cautions, width_px=width_px)
+
+
+def captured_score_card(session: Session) -> Callable[[int], Figure]:
+    """The score card of the open well as it is now; the function that is given draws it so many pixels wide, in any thread.
+
+    Raises
+    ------
+    WellError
+        If the open well is not scored.
+    """
+    plate, result, model = session.plate, session.result, session.model
+    if plate is None or result is None or model is None:
+        raise WellError("The open well is not scored, so there is no score card; press Run first.")
+    caption, controls = session_caption(session, plate, result), control_scores(result, session.results.values())
+    threshold = model.config.threshold
+    return lambda width_px: score_card_figure(result, caption, controls=controls, threshold=threshold, width_px=width_px)
 
 
 def with_classes(session: Session, result: WellResult) -> WellResult:

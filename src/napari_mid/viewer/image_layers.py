@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from napari_mid.viewer.layers import STAIN, layer_name, remove, stain_colormap
 
 #: Every graphics card draws images of this edge; of larger ones napari would show a coarser copy without saying so.
 LARGEST_TEXTURE_PX = 8192
+#: What the contrast of the images can be that of.
+CONTRASTS = ("plate-wide", "this well")
+#: Percentiles of a well that become black and the full colour.
+WELL_PERCENTILES = (1.0, 99.8)
 #: Pixels along each edge that are looked at for a contrast.
 SAMPLE_PX = 512
 
@@ -45,6 +49,7 @@ class ImageLayers:
         self._looks_of: tuple[object, ...] = ()
         #: the images that the layers show
         self._shown: WellImages | None = None
+        self._contrast = CONTRASTS[0]
         #: channels of the open well of which every pixel has the same value
         self.blank: tuple[str, ...] = ()
         #: channels of which it has no image
@@ -83,8 +88,23 @@ class ImageLayers:
         """Take the plate-wide contrast where the user has not set another meanwhile."""
         for index, (layer, made) in enumerate(zip(self._layers, self._made_limits, strict=True)):
             limits = self._plate_limits(index)
-            if limits is not None and tuple(layer.contrast_limits) == made:
+            if limits is not None and self._contrast == CONTRASTS[0] and tuple(layer.contrast_limits) == made:
                 self._made_limits[index] = _set_contrast(layer, limits)
+
+    @property
+    def contrast(self) -> str:
+        """One of `CONTRASTS`; to set it takes back what the user did to single channels."""
+        return self._contrast
+
+    @contrast.setter
+    def contrast(self, contrast: str) -> None:
+        self._contrast = contrast
+        for name, look in self._looks.items():
+            self._looks[name] = replace(look, contrast_limits=None)
+        if self._shown is None or len(self.present) != len(self._layers):
+            return
+        for index, layer in enumerate(self._layers):
+            self._made_limits[index] = _set_contrast(layer, self._limits(index, self._shown.mosaic(index)))
 
     def _remove(self) -> None:
         remove(self.viewer, self._layers)
@@ -172,9 +192,9 @@ class ImageLayers:
     def _limits(self, channel: int, mosaic: NDArray[Any]) -> tuple[float, float]:
         """The plate's limits of a channel; until they are measured, the well's own."""
         plate_limits = self._plate_limits(channel)
-        if plate_limits is not None:
+        if plate_limits is not None and self._contrast == CONTRASTS[0]:
             return plate_limits
-        low, high = (float(value) for value in np.percentile(_sample(mosaic), (1.0, 99.8)))
+        low, high = (float(value) for value in np.percentile(_sample(mosaic), WELL_PERCENTILES))
         return low, high if high > low else low + 1.0
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_mid.cells.edits import placed
 from napari_mid.images.well_images import WellImages
@@ -15,9 +15,12 @@ from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
+from napari_mid.reports.dots import MEASURES, DotLook
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions, nearest, relevance_features
-from napari_mid.viewer.compat import camera, scale_bar, text_overlay
+from napari_mid.viewer.cells import cell_positions, nearest
+from napari_mid.viewer.compat import camera, canvas_widget, scale_bar, text_overlay
+from napari_mid.viewer.dot_layer import CELL, add_dots, is_dots, recolour, show_chosen
+from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.mouse import mouse_callback, within
@@ -31,18 +34,12 @@ from napari_mid.workflow.detect_region import RegionNuclei
 
 #: What the overview is, on the canvas.
 OVERVIEW_TEXT = "one field of each well: click one to open the well"
-#: Name of the layer of cells once they are scored, and before.
-RELEVANCE, NUCLEI = "relevance", "nuclei"
+#: Name of the layer of cells before they are scored.
+NUCLEI = "nuclei"
 #: What can be done while nuclei are edited, on the canvas.
 EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Delete to remove"
-#: Widths of the edges of dots and of the selected one, as parts of their diameter.
-EDGE_WIDTH, SELECTED_WIDTH = 0.04, 0.16
-#: Dark, so that small dots keep their colour when the whole well is in view.
-EDGE_COLOUR, SELECTED_COLOUR = (0.05, 0.06, 0.08, 1.0), (1.0, 0.82, 0.4, 1.0)
-#: Cells that are left out: a ring of this width and colour, without a filling.
-OUT_WIDTH, OUT_COLOUR = 0.12, (0.66, 0.68, 0.71, 0.9)
-#: Diameters of dots and rings on the canvas, as parts of those in exported pictures.
-DOT_SIZE, RING_SIZE = 1.3, 1.7
+#: Diameter of rings on the canvas, as a part of that of dots in exported pictures: how far from a cell a click may be.
+RING_SIZE = 1.7
 #: A dot takes clicks at least this far from its centre, in pixels of the canvas.
 REACH_CANVAS_PX = 6.0
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
@@ -60,11 +57,13 @@ class Presenter:
         What to show.
     """
 
+    #: the dots look otherwise
+    look_changed = Signal()
+
     def __init__(self, viewer: Any, session: Session) -> None:
         self.viewer = viewer
         self.session = session
-        #: relevance colours by name; see `reports.colours.RELEVANCE_COLORMAPS`
-        self._colours = "blue to pink"
+        self._look = DotLook()
         self._image_layers = ImageLayers(viewer, session)
         self._points: Any = None
         #: what the points were made from
@@ -94,6 +93,7 @@ class Presenter:
         events.editing_changed.connect(self._on_editing)
         self._on_mouse = mouse_callback(self.click, self.select_within, lambda: self.points_layer is not None)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
+        self._hover = Hover(viewer, self._describe, canvas_widget(viewer))
 
     # -- what is on the canvas, for the export ---------------------------------------------------------------------------------
 
@@ -108,19 +108,41 @@ class Presenter:
         return self._points if self._points is not None and self._points in self.viewer.layers else None
 
     @property
-    def relevance_colours(self) -> str:
-        """Name of the relevance colormap, one of `reports.colours.RELEVANCE_COLORMAPS`."""
-        return self._colours
+    def places(self) -> NDArray[np.float64]:
+        """(N, 2) where the cells of the open well lie, (y, x) in its pixels; those that can be shown, whether or not they are."""
+        return self._positions[np.isfinite(self._positions).all(axis=1)]
 
-    @relevance_colours.setter
-    def relevance_colours(self, name: str) -> None:
-        self._colours = name
+    @property
+    def look(self) -> DotLook:
+        """What the dots look like; `look_changed` says when it is another."""
+        return self._look
+
+    @look.setter
+    def look(self, look: DotLook) -> None:
+        if look == self._look:
+            return
+        before, self._look = self._look, look
         self._show_cells()
+        if is_dots(self.points_layer) and self.session.result is not None and look.colours == before.colours:
+            recolour(self.points_layer, self.session.result.cells, look)
+            self._show_cell(move=False)
+        self._show_text()
+        self.look_changed.emit()
+
+    @property
+    def contrast(self) -> str:
+        """What the contrast of the images is that of, one of `image_layers.CONTRASTS`."""
+        return self._image_layers.contrast
+
+    @contrast.setter
+    def contrast(self, contrast: str) -> None:
+        self._image_layers.contrast = contrast
 
     def close(self) -> None:
         """Let go of the viewer."""
         if self._on_mouse in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._on_mouse)
+        self._hover.close()
 
     # -- images --------------------------------------------------------------------------------------------------------------
 
@@ -173,7 +195,8 @@ class Presenter:
         if self.session.editing is not None:
             lines.append(EDITING_TEXT)
         elif self.session.result is not None and self.session.result.n_cells:
-            lines.append("dots: relevance, 1 = even")
+            lines.append(f"dots: {MEASURES[self._look.measure].label}")
+            lines += filter(None, [self._look.said()])
         overlay.text = "\n".join(lines)
         overlay.position = "top_left"
         overlay.font_size = 10
@@ -183,12 +206,14 @@ class Presenter:
 
     def _show_cells(self) -> None:
         session = self.session
-        made_from = (session.images, session.nuclei, session.result, self._colours)
+        made_from = (session.images, session.nuclei, session.result, self._look.colours)
         if self.points_layer is not None and _same(made_from, self._points_of):
             return
         before, self._points_of = self._points_of, made_from
         if self._same_cells(before):
-            self._recolour()
+            assert session.result is not None
+            recolour(self.points_layer, session.result.cells, self._look)
+            self._show_cell(move=False)
             return
         if not self._hiding:
             self._was_visible = self._points.visible if self.points_layer is not None else True
@@ -211,7 +236,9 @@ class Presenter:
         }
         if result is not None and result.n_cells:
             self._diameter = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
-            self._add_relevance(result.cells, cell_positions(result.cells, layout), common)
+            self._positions = cell_positions(result.cells, layout)
+            self._points = add_dots(self.viewer, result.cells, self._positions, self._look, self._diameter, **common)
+            self._points.selected_data.events.items_changed.connect(self._on_selection)
         elif nuclei:
             positions, areas = placed(nuclei, layout)
             self._diameter = dot_diameter(areas, plate.pixel_size_um)
@@ -236,48 +263,12 @@ class Presenter:
     def _same_cells(self, before: tuple[object, ...]) -> bool:
         """Whether the points are of the cells of the result, of which others are left out now."""
         result, layer = self.session.result, self.points_layer
-        if result is None or layer is None or "cell" not in layer.features or len(before) != len(self._points_of):
+        if result is None or layer is None or not is_dots(layer) or len(before) != len(self._points_of):
             return False
         images, nuclei, shown, colours = before
         now = self._points_of
         same = images is now[0] and nuclei is now[1] and colours == now[3] and isinstance(shown, WellResult)
         return same and isinstance(shown, WellResult) and shown.embeddings is result.embeddings
-
-    def _recolour(self) -> None:
-        """Give the points the relevance of the result; to make a layer anew takes napari a good part of a second."""
-        from napari_mid.reports.colours import relevance_limits
-
-        assert self.session.result is not None
-        layer, cells = self.points_layer, self.session.result.cells
-        assert layer is not None
-        layer.features = relevance_features(cells, layer.features["cell"].to_numpy(dtype=np.int64))
-        limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
-        if tuple(layer.face_contrast_limits) != limits:
-            layer.face_contrast_limits = limits
-        self._show_cell(move=False)
-
-    def _add_relevance(self, cells: pd.DataFrame, positions: NDArray[np.float64], common: dict[str, Any]) -> None:
-        from napari.utils.colormaps import Colormap
-
-        from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits
-
-        shown = np.flatnonzero(np.isfinite(positions).all(axis=1))
-        self._positions = positions
-        limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
-        self._points = self.viewer.add_points(
-            positions[shown],
-            name=RELEVANCE,
-            features=relevance_features(cells, shown),
-            size=DOT_SIZE * self._diameter,
-            face_color="relevance",
-            face_colormap=Colormap(RELEVANCE_COLORMAPS[self._colours], name=f"relevance, {self._colours}"),
-            face_contrast_limits=limits,
-            border_color=[EDGE_COLOUR],
-            border_width=EDGE_WIDTH,
-            **common,
-        )
-        self._points.face_colorbar.visible = True
-        self._points.selected_data.events.items_changed.connect(self._on_selection)
 
     def show_preview(self, found: RegionNuclei | None) -> None:
         """Show the nuclei that were found in a part of the well in place of the cells; None ends it."""
@@ -308,24 +299,10 @@ class Presenter:
 
     def _show_cell(self, *, move: bool = True) -> None:
         """Highlight the session's cells; unless they were chosen on the canvas, go to the one that is selected."""
-        layer, chosen = self.points_layer, self.session.chosen
-        if layer is None or "cell" not in layer.features:
+        layer, result = self.points_layer, self.session.result
+        if layer is None or result is None or not is_dots(layer):
             return
-        rows = np.flatnonzero(np.isin(layer.features["cell"].to_numpy(), list(chosen)))
-        out = layer.features["excluded"].to_numpy(dtype=bool)
-        size = np.full(len(layer.data), DOT_SIZE * self._diameter)
-        size[rows] *= 1.4
-        width = np.where(out, OUT_WIDTH, EDGE_WIDTH)
-        width[rows] = SELECTED_WIDTH
-        colours = np.where(out[:, None], OUT_COLOUR, EDGE_COLOUR)
-        colours[rows] = SELECTED_COLOUR
-        # napari draws all points anew for each of them
-        for name, values in (("size", size), ("border_width", width), ("border_color", colours)):
-            if not np.array_equal(getattr(layer, name), values):
-                setattr(layer, name, values)
-        with layer.selected_data.events.items_changed.blocked():
-            layer.selected_data.clear()
-            layer.selected_data.update(int(row) for row in rows)
+        rows = show_chosen(layer, result.cells, self._positions, self.session.chosen, self._look, self._diameter)
         if len(rows) == 1 and move and not self._from_canvas:
             self._go_to(layer, layer.data[rows[0]])
 
@@ -354,17 +331,17 @@ class Presenter:
     def _on_selection(self) -> None:
         """A point was selected with napari's own tools."""
         layer = self.points_layer
-        if layer is not None and "cell" in layer.features and len(layer.selected_data):
-            self._select_from_canvas(layer.features["cell"].iloc[sorted(layer.selected_data)].astype(int).tolist())
+        if layer is not None and is_dots(layer) and len(layer.selected_data):
+            self._select_from_canvas(layer.features[CELL].iloc[sorted(layer.selected_data)].astype(int).tolist())
 
     def select_within(self, polygon: Sequence[tuple[float, ...]]) -> None:
         """Select the cells within a `polygon` of world positions."""
         layer = self.points_layer
-        if layer is None or not layer.visible or "cell" not in layer.features or len(polygon) < 3:
+        if layer is None or not layer.visible or not is_dots(layer) or len(polygon) < 3:
             return
         corners = np.array([np.asarray(layer.world_to_data(position), dtype=float)[-2:] for position in polygon])
         inside = within(layer.data, corners)
-        self._select_from_canvas(layer.features["cell"].to_numpy(dtype=np.int64)[inside].tolist())
+        self._select_from_canvas(layer.features[CELL].to_numpy(dtype=np.int64)[inside].tolist())
 
     def click(self, position: tuple[float, ...]) -> None:
         """Select the cell at a world `position`, if there is one within reach; on the overview, open the well."""
@@ -373,14 +350,28 @@ class Presenter:
             if self.session.plate.wells[well].has_images:
                 self.session.well = well
             return
-        layer = self.points_layer
-        if layer is None or not layer.visible or not len(self._positions):
-            return
-        point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
-        reach = max(0.5 * RING_SIZE * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
-        cell = nearest(self._positions, point, reach)
+        cell = self.cell_at(position)
         if cell is not None:
             self._select_from_canvas((cell,))
+
+    def _describe(self, position: Sequence[float]) -> str:
+        """What is told of a world `position` while the mouse is there: the numbers of its cell, or which well it is."""
+        plate, result = self.session.plate, self.session.result
+        well = self.overview.well_at(tuple(position))
+        if well is not None and plate is not None and well in plate.wells:
+            return "   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))
+        cell = self.cell_at(position)
+        return cell_text(result, cell) if result is not None and cell is not None else ""
+
+    def cell_at(self, position: Sequence[float]) -> int | None:
+        """The cell, of those that are shown, within reach of a world `position`."""
+        layer = self.points_layer
+        if layer is None or not layer.visible or not is_dots(layer) or not len(layer.data):
+            return None
+        point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
+        reach = max(0.5 * RING_SIZE * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
+        row = nearest(layer.data, point, reach)
+        return None if row is None else int(layer.features[CELL].iloc[row])
 
 
 def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:

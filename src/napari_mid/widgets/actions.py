@@ -48,6 +48,8 @@ class Actions(PlateActions):
     grow = Signal()
     #: show how a screenshot would look
     screenshot = Signal()
+    #: show another well beside the open one, or do not any more
+    compare = Signal(bool)
 
     def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
         super().__init__(session, jobs)
@@ -65,6 +67,9 @@ class Actions(PlateActions):
         self._done: dict[WellKey, list[str]] = {}
         #: score every well as soon as its images are there
         self.auto_run = False
+        #: another well is shown beside the open one
+        self.comparing = False
+        self.compare.connect(self._comparing)
         session.events.images_changed.connect(self._maybe_run)
         session.events.plate_changed.connect(self._take_fitting_demo)
         session.events.model_changed.connect(self._take_fitting_demo)
@@ -271,6 +276,11 @@ class Actions(PlateActions):
         self.jobs.start("run", f"scoring {what}", steps, end, partial=take, failed=end, on_cancel=end)
         self._scoring_all = True
 
+    def toggle_compare(self) -> None:
+        """Show a negative-control well beside the open one, or do not any more."""
+        self.comparing = not self.comparing
+        self.compare.emit(self.comparing)
+
     def cancel(self) -> None:
         """Stop what runs: the score, the detection, the plate that is being opened."""
         for lane in ("run", "plate", "model", "overview"):
@@ -304,6 +314,9 @@ class Actions(PlateActions):
             elif self.excluder.can_undo:
                 break
         self.excluder.undo()
+
+    def _comparing(self, on: bool) -> None:
+        self.comparing = on
 
     @property
     def _key(self) -> WellKey:

@@ -62,7 +62,7 @@ class ClassRow(Section):
             return
         counts = np.bincount(session.marks.of(well_key(session.plate, session.well), result.cells), minlength=N_CLASSES + 1)
         parts = [
-            f'<span style="color:{CLASS_COLOURS[number - 1]}">[{number}] {html.escape(session.marks.name(number))}</span>'
+            f'<span style="color:@{CLASS_COLOURS[number - 1]}">[{number}] {html.escape(session.marks.name(number))}</span>'
             f": {counts[number]:,}"
             for number in range(1, N_CLASSES + 1)
             if counts[number]

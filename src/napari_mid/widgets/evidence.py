@@ -17,6 +17,10 @@ CURVE_HELP = (
     "The score without the most relevant 2 %, 5 %, ... of the cells, and of these alone, read again from what is in memory. "
     "Where the relevance is true the red line falls below the grey band, or the green one rises above it."
 )
+HISTOGRAM_HELP = (
+    "Relevance of the cells of this well; if all were read alike they would lie on the dashed line. "
+    "Drag over a part to select its cells everywhere"
+)
 #: Differences of the score below this are none.
 SMALL = 0.02
 
@@ -29,7 +33,8 @@ class Evidence(Section):
         self.session = session
         self.evidence = actions.evidence
         self.histogram, self.plot = Histogram(), CurvePlot()
-        self.histogram.setToolTip("Relevance of the cells of this well; if all were read alike they would lie on the dashed line")
+        self.histogram.setToolTip(HISTOGRAM_HELP)
+        self.histogram.ranged.connect(self._select)
         self.effective, self.areas = text_label(QUIET), text_label()
         self.curve, self.cancel = QPushButton("Is it true? Take the cells out"), QPushButton("Cancel")
         self.curve.setToolTip(CURVE_HELP)
@@ -66,12 +71,17 @@ class Evidence(Section):
         show_text(self.areas, verdict(result))
 
     def _show_histogram(self) -> None:
-        result, cell = self.session.result, self.session.cell
+        result, chosen = self.session.result, sorted(self.session.chosen)
         if result is not None:
             relevance = result.cells["relevance"].to_numpy(dtype=float)
-            self.histogram.show_relevance(
-                relevance, float(relevance[cell]) if cell is not None and cell < len(relevance) else None
-            )
+            self.histogram.show_relevance(relevance, relevance[[cell for cell in chosen if cell < len(relevance)]])
+
+    def _select(self, low: float, high: float) -> None:
+        """Select the cells of a part of the axis."""
+        result = self.session.result
+        if result is not None:
+            relevance = result.cells["relevance"].to_numpy(dtype=float)
+            self.session.chosen = np.flatnonzero((relevance >= low) & (relevance <= high) & ~result.excluded).tolist()
 
 
 def verdict(result: WellResult) -> str:

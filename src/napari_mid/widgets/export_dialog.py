@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCREENSHOT, Exporter
+from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCORE_CARD, SCREENSHOT, Exporter
 from napari_mid.widgets.options import ExportOptions
 from napari_mid.widgets.settings_form import SettingsForm
 
@@ -16,6 +16,7 @@ SHOWN = {
     SCREENSHOT: ("width_px", "whole_well", "relevance_colours"),
     GALLERY: ("width_px", "gallery_rows", "stained"),
     PLATE_MAP: ("width_px",),
+    SCORE_CARD: ("width_px",),
 }
 FIGURES = "PNG (*.png);;PDF (*.pdf);;SVG (*.svg)"
 

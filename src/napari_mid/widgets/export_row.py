@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton
 
 from napari_mid.preferences import remember_options
-from napari_mid.reports.colours import RELEVANCE_COLORMAPS
+from napari_mid.reports.settings import ReportSettings
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.export_dialog import ExportDialog
-from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCREENSHOT
-from napari_mid.widgets.options import EXPORT, ExportOptions, kept_options
+from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCORE_CARD, SCREENSHOT
+from napari_mid.widgets.options import EXPORT, REPORT, ExportOptions, kept_options
 from napari_mid.widgets.parts import Section, listen
+from napari_mid.widgets.report_dialog import ReportDialog
 
 
 class ExportRow(Section):
-    """Screenshot, gallery, plate map and tables."""
+    """Screenshot, gallery, score card, plate map, tables and report."""
 
     def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__("Export")
@@ -30,10 +31,20 @@ class ExportRow(Section):
         )
         self.gallery = self._button("Gallery…", "The most and the least relevant cells as a figure")
         self.plate_map = self._button("Plate map…", "The scores of all wells as a figure")
+        self.card = self._button("Score card…", "The score among the negative controls, and what it rests on, as a figure")
+        self.report = self._button(
+            "Report…", "A page and a PDF of chosen wells: images, score cards, galleries, settings, model card"
+        )
         self.tables = self._button("Tables…", "wells.csv, cells.parquet and run.json of every scored well, into a folder")
-        for button, what in ((self.screenshot, SCREENSHOT), (self.gallery, GALLERY), (self.plate_map, PLATE_MAP)):
+        for button, what in (
+            (self.screenshot, SCREENSHOT),
+            (self.gallery, GALLERY),
+            (self.plate_map, PLATE_MAP),
+            (self.card, SCORE_CARD),
+        ):
             button.clicked.connect(lambda _=False, what=what: self.open_dialog(what))
         self.tables.clicked.connect(self.save_tables)
+        self.report.clicked.connect(self.open_report)
         self.csv, self.points, self.anndata = QCheckBox("cells.csv"), QCheckBox("points"), QCheckBox("AnnData")
         self._boxes = {"cells_as_csv": self.csv, "napari_points": self.points, "anndata": self.anndata}
         for name, box in self._boxes.items():
@@ -41,29 +52,21 @@ class ExportRow(Section):
             help_text = next(field.metadata["help"] for field in dataclasses.fields(ExportOptions) if field.name == name)
             box.setToolTip(f"Tables: {help_text}")
             box.toggled.connect(lambda on, name=name: self._keep(dataclasses.replace(self.options, **{name: on})))
-        self.colours = QComboBox()
-        self.colours.addItems(list(RELEVANCE_COLORMAPS))
-        self.colours.setCurrentText(self.options.relevance_colours)
-        self.colours.setToolTip("Colours of relevance, on the canvas and in exported pictures")
-        self.colours.currentTextChanged.connect(self._set_colours)
-        actions.presenter.relevance_colours = self.options.relevance_colours
-        dots = QHBoxLayout()
-        dots.addWidget(QLabel("relevance"))
-        dots.addWidget(self.colours, 1)
         grid = QGridLayout()
-        for index, button in enumerate((self.screenshot, self.gallery, self.plate_map, self.tables)):
+        for index, button in enumerate((self.screenshot, self.gallery, self.card, self.plate_map, self.tables, self.report)):
             grid.addWidget(button, index // 2, index % 2)
         also = QHBoxLayout()
-        also.addWidget(QLabel("tables with"))
+        also.addWidget(QLabel("tables:"))
         for box in self._boxes.values():
             also.addWidget(box)
         also.addStretch(1)
-        self.column.addLayout(dots)
         self.column.addLayout(grid)
         self.column.addLayout(also)
         events = session.events
         listen(self, self._show, events.images_changed, events.result_changed, events.results_changed)
         listen(self, self._open_screenshot, actions.screenshot)
+        listen(self, self._take_colours, actions.presenter.look_changed)
+        self._take_colours()
         self._show()
 
     def open_dialog(self, what: str) -> ExportDialog:
@@ -72,6 +75,14 @@ class ExportRow(Section):
         name = f"{plate.name if plate else 'plate'}_{self.session.well or ''}_{what.replace(' ', '_')}.png"
         dialog = ExportDialog(self, self.actions.exporter, what, self.options, name)
         dialog.form.changed.connect(lambda: self._keep(dialog.form.settings))
+        dialog.open()
+        return dialog
+
+    def open_report(self) -> ReportDialog:
+        """Ask which wells the report is of."""
+        settings = kept_options(ReportSettings, REPORT)
+        dialog = ReportDialog(self, self.session, settings, self.actions.exporter.save_report)
+        dialog.form.changed.connect(lambda: remember_options(REPORT, dataclasses.asdict(dialog.form.settings)))
         dialog.open()
         return dialog
 
@@ -90,18 +101,19 @@ class ExportRow(Section):
         remember_options(EXPORT, dataclasses.asdict(options))
         for name, box in self._boxes.items():
             box.setChecked(getattr(options, name))
-        self.colours.setCurrentText(options.relevance_colours)
+        presenter = self.actions.presenter
+        presenter.look = dataclasses.replace(presenter.look, colours=options.relevance_colours)
 
-    def _set_colours(self, name: str) -> None:
-        self.actions.presenter.relevance_colours = name
-        if name != self.options.relevance_colours:
-            self._keep(dataclasses.replace(self.options, relevance_colours=name))
+    def _take_colours(self) -> None:
+        """Pictures have the colours of the canvas."""
+        self.options = dataclasses.replace(self.options, relevance_colours=self.actions.presenter.look.colours)
 
     def _show(self) -> None:
         result = self.session.result
         self.screenshot.setEnabled(self.session.images is not None)
         self.gallery.setEnabled(result is not None and result.n_cells > 0)
-        for button in (self.plate_map, self.tables):
+        self.card.setEnabled(result is not None)
+        for button in (self.plate_map, self.tables, self.report):
             button.setEnabled(bool(self.session.results))
 
     @staticmethod

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from napari_mid.errors import MidError
 from napari_mid.files import atomic_path
 from napari_mid.progress import Progress, Steps
+from napari_mid.reports.settings import ReportSettings
 from napari_mid.session import Session
 from napari_mid.viewer.anndata_export import check_anndata, write_anndata
-from napari_mid.viewer.export import captured_gallery, captured_plate_map, captured_view, session_results
+from napari_mid.viewer.export import captured_gallery, captured_plate_map, captured_score_card, captured_view, session_results
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.options import ExportOptions
 from napari_mid.widgets.work import Jobs
@@ -23,6 +25,7 @@ from napari_mid.widgets.work import Jobs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from napari_mid.model.network import MidModel
     from napari_mid.workflow.score_plate import PlateResult
 
 #: Lanes of work.
@@ -30,7 +33,7 @@ LANE, PREVIEW_LANE = "export", "export preview"
 #: Width of a preview in pixels.
 PREVIEW_PX = 760
 #: What can be drawn.
-SCREENSHOT, GALLERY, PLATE_MAP = "screenshot", "gallery", "plate map"
+SCREENSHOT, GALLERY, PLATE_MAP, SCORE_CARD = "screenshot", "gallery", "plate map", "score card"
 
 
 class Exporter:
@@ -53,9 +56,11 @@ class Exporter:
             return captured_gallery(self.session, rows=options.gallery_rows, stained=options.stained)
         if what == PLATE_MAP:
             return captured_plate_map(self.session)
+        if what == SCORE_CARD:
+            return captured_score_card(self.session)
         from napari_mid.reports.annotated import annotated_figure
 
-        self.presenter.relevance_colours = options.relevance_colours
+        self.presenter.look = dataclasses.replace(self.presenter.look, colours=options.relevance_colours)
         view = captured_view(self.presenter, whole_well=options.whole_well)
         return lambda width_px: annotated_figure(view(), width_px)
 
@@ -78,11 +83,21 @@ class Exporter:
         def prepared() -> Steps[Path]:
             if options.anndata:
                 check_anndata()
-            layer = self.presenter.points_layer
-            places = layer.data.copy() if options.napari_points and layer is not None else None
+            places = self.presenter.places if options.napari_points and self.session.result is not None else None
             return _tables_steps(session_results(self.session), options, folder, (self.session.well or "", places))
 
         self._start("tables", prepared)
+
+    def save_report(self, wells: Sequence[str], settings: ReportSettings, folder: Path) -> None:
+        """Write the report of scored `wells` into `folder`, as ``napari-mid report`` does."""
+
+        def prepared() -> Steps[Path]:
+            session = self.session
+            scored = session_results(session)  # it says so where there are none
+            assert session.model is not None
+            return _report_steps(scored, session.model, settings, tuple(wells), folder)
+
+        self._start("report", prepared)
 
     def _start(self, what: str, prepared: Callable[[], Steps[Path]]) -> None:
         session = self.session
@@ -132,6 +147,21 @@ def _tables_steps(
     if places is not None:
         _written(lambda: write_points(places, folder / f"{well}_points.csv"))
     return folder
+
+
+def _report_steps(
+    scored: PlateResult, model: MidModel, settings: ReportSettings, wells: tuple[str, ...], folder: Path
+) -> Steps[Path]:
+    from napari_mid.viewer.thumbnails import scale_of
+    from napari_mid.workflow.contract import fit
+    from napari_mid.workflow.report import written_steps
+
+    rescale = any(scale_of(result) != 1.0 for result in scored.results)
+    steps = written_steps(scored, fit(scored.plate, model, rescale=rescale), model, folder, settings=settings, wells=wells)
+    try:
+        return (yield from steps).files[0]
+    except OSError as error:
+        raise MidError(f"The report could not be written: {error}. Choose another folder.") from error
 
 
 def write_points(places: NDArray[np.float64], path: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import html
 import operator
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +94,8 @@ class Galleries(Section):
         self.heads[self.controls].setText("CONTROLS")
         self.heads[self.controls].setToolTip("Cells of the plate's negative-control wells, at random; click one to go there")
         for gallery in (self.relevant, self.irrelevant):
-            gallery.clicked.connect(partial(self._clicked, gallery))
+            gallery.clicked.connect(lambda index, gallery=gallery: self._pick(gallery, [gallery.cells[index.row()]]))
+            gallery.picked.connect(lambda gallery=gallery: self._pick(gallery, gallery.selected()))
         self.controls.clicked.connect(self._clicked_control)
         self.no_controls.linkActivated.connect(lambda _: self.actions.score_controls())
 
@@ -158,11 +158,11 @@ class Galleries(Section):
         self._show()
         self._show_controls()
 
-    def _clicked(self, gallery: GalleryList, index: QModelIndex) -> None:
-        """Those of both lists where the user holds Ctrl or Shift, else the one."""
+    def _pick(self, gallery: GalleryList, cells: list[int]) -> None:
+        """Select `cells` of a list, with those of the other one where the user holds Ctrl or Shift."""
         several = QApplication.keyboardModifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
         both = (*self.relevant.selected(), *self.irrelevant.selected())
-        self.session.chosen = both if several else (gallery.cells[index.row()],)
+        self.session.chosen = both if several else cells
 
     def _clicked_control(self, index: QModelIndex) -> None:
         cell = self.actions.controls.cells[self.controls.cells[index.row()]]
@@ -196,7 +196,7 @@ class Galleries(Section):
         assert self.session.model is not None
         colours = channel_colours(plate.channels)
         names = [
-            f'<span style="color:{colours[channel]}">{html.escape(plate.channels[channel].name)}</span>'
+            f'<span style="color:@{colours[channel]}">{html.escape(plate.channels[channel].name)}</span>'
             for channel in contract.channels
         ]
         show_text(self.channels, " | ".join(names) + f" · bar {self._bar(self.session.model.config.slice_px).label}")
@@ -312,7 +312,7 @@ class Galleries(Section):
         self.control_column.setVisible(bool(cells) and wanted)
         why = self.actions.controls.why_none if wanted and ready and not cells else ""
         if why and self.actions.controls_to_score():
-            why += ' <a href="score" style="color:#6cb4ff">Score one</a>'
+            why += ' <a href="score" style="color:@link">Score one</a>'
         show_text(self.no_controls, why)
         if not cells or not ready or not wanted:
             self.controls.clear()

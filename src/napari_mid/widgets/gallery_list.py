@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QAbstractListModel, QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt
+from qtpy.QtCore import QAbstractListModel, QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QListView
 
@@ -68,8 +68,12 @@ class SliceModel(QAbstractListModel):
 class GalleryList(QListView):
     """A column of pictures as wide as the list."""
 
+    #: the user has selected other pictures: with the mouse, a frame drawn around them, or keys
+    picked = Signal()
+
     def __init__(self) -> None:
         super().__init__()
+        self._quiet = False
         self.slices = SliceModel()
         self.setModel(self.slices)
         self.setViewMode(QListView.ViewMode.IconMode)
@@ -110,14 +114,24 @@ class GalleryList(QListView):
         for row in rows:
             chosen.select(self.slices.index(row), self.slices.index(row))
         model = self.selectionModel()
-        model.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        if rows:
-            model.setCurrentIndex(self.slices.index(rows[0]), QItemSelectionModel.SelectionFlag.NoUpdate)
-            self.scrollTo(self.slices.index(rows[0]))
+        self._quiet = True
+        try:
+            model.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            if rows:
+                model.setCurrentIndex(self.slices.index(rows[0]), QItemSelectionModel.SelectionFlag.NoUpdate)
+                self.scrollTo(self.slices.index(rows[0]))
+        finally:
+            self._quiet = False
 
     def selected(self) -> list[int]:
         """The marked cells."""
         return [self.cells[index.row()] for index in self.selectedIndexes()]
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:  # noqa: N802  (Qt's name)
+        """Say so where the user has done it."""
+        super().selectionChanged(selected, deselected)
+        if not self._quiet:
+            self.picked.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Pictures as wide as the list."""

@@ -27,6 +27,6 @@ class Header(Section):
             show_text(self.condition, "")
             return
         self.title.setText(f"<b>{plate.name}</b>" + (f" / well <b>{well}</b>" if well else ""))
-        simulated = f'<span style="color:{CAUTION}">{SIMULATED_IMAGES}</span>' if plate.simulated else ""
+        simulated = f'<span style="color:@{CAUTION}">{SIMULATED_IMAGES}</span>' if plate.simulated else ""
         condition = condition_text(plate.wells[well].condition) if well else ""
         show_text(self.condition, " · ".join(filter(None, (condition, simulated))))

@@ -112,7 +112,7 @@ class Inspector(Section):
         self.picture.show_picture(strip.pixmap(WIDE_PX))
         show_text(
             self.channels,
-            " | ".join(f'<span style="color:{colours[c]}">{plate.channels[c].name}</span>' for c in contract.channels),
+            " | ".join(f'<span style="color:@{colours[c]}">{plate.channels[c].name}</span>' for c in contract.channels),
         )
 
     def _show_strips(self) -> None:

@@ -28,6 +28,7 @@ KEYS = {
     "1": "to 9: sort the selected cells into a class",
     "E": "screenshot",
     "G": "more slices in the galleries",
+    "B": "a negative-control well beside this one",
     "Ctrl+Z": "undo that",
 }
 #: Those that napari leaves free, under its names for them; they work on the canvas, too.
@@ -68,6 +69,7 @@ def _handlers(session: Session, actions: Actions) -> dict[str, Callable[[], None
         "Ctrl+Z": actions.undo,
         "E": actions.screenshot.emit,
         "G": actions.grow.emit,
+        "B": actions.toggle_compare,
         **{str(number): partial(actions.mark, number) for number in range(1, N_CLASSES + 1)},
     }
 

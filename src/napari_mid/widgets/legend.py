@@ -7,8 +7,9 @@ from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_mid.widgets.ink import pen_colour
 from napari_mid.widgets.plate_colours import FROM_SCORES
-from napari_mid.widgets.plate_map import TEXT, PlateMapView
+from napari_mid.widgets.plate_map import PlateMapView
 
 HEIGHT_PX, BAR_PX, SMALLEST_BAR_PX, GAP_PX = 22, 160, 40, 8
 
@@ -35,7 +36,7 @@ class Legend(QWidget):
         """Paint the legend of the current mode."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(TEXT)
+        painter.setPen(pen_colour(self, "text"))
         if self._map.session.plate is None:
             return
         if self._map.painted.scale is not None:
@@ -74,7 +75,7 @@ class Legend(QWidget):
             painter.setBrush(QColor(colour))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(QRectF(x, 6, HEIGHT_PX - 12, HEIGHT_PX - 12))
-            painter.setPen(TEXT)
+            painter.setPen(pen_colour(self, "text"))
             x += HEIGHT_PX - 8
             x += self._text(painter, x, label) + GAP_PX
 

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.cell_plot import CellPlot
 from napari_mid.widgets.evidence import Evidence
 from napari_mid.widgets.export_row import ExportRow
 from napari_mid.widgets.galleries import Galleries
@@ -36,6 +37,7 @@ class MidPanel(QScrollArea):
         self.galleries = Galleries(session, actions)
         self.inspector = Inspector(session, actions)
         self.evidence = Evidence(session, actions)
+        self.plot = CellPlot(session, actions)
         self.export = ExportRow(session, actions)
         content = QWidget()
         column = QVBoxLayout(content)
@@ -50,6 +52,7 @@ class MidPanel(QScrollArea):
             self.galleries,
             self.inspector,
             self.evidence,
+            self.plot,
             self.export,
         )
         for index, section in enumerate(sections):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, QPushButton, QTextBrowser, QVBoxLayout
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QTextBrowser,
+    QVBoxLayout,
+)
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
@@ -24,6 +34,8 @@ class ModelRow(Section):
         self.actions = actions
         self.chooser = QComboBox()
         self.chooser.setToolTip("A model is a folder made by napari-mid train")
+        # as wide as there is room for: names of models are long
+        self.chooser.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for name, title in DEMOS.items():
             self.chooser.addItem(title, name)
         self.chooser.addItem(BROWSE, BROWSE)

@@ -19,6 +19,8 @@ WINDOW = "window"
 LOOKS, SIZES = ("channels", "composite"), (6, 12, 24, 50, 100, 200)
 #: Names under which the options of the galleries and of exports are kept.
 GALLERIES, EXPORT = "galleries", "export"
+#: Names under which it is kept how dots look, and how reports do.
+DOTS, REPORT = "dots", "report"
 CONTRASTS = ("plate-wide", "per slice")
 #: Part of the machine's memory that wells already seen may take at most, whatever the option says.
 MEMORY_PART = 0.5

@@ -11,8 +11,10 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-#: Colours of text on napari's dark theme.
-QUIET, CAUTION, PROBLEM = "#a0a6ad", "#ffb454", "#ff7b72"
+from napari_mid.widgets.ink import Words
+
+#: Inks of text, see `widgets.ink`.
+QUIET, CAUTION, PROBLEM = "quiet", "caution", "problem"
 
 
 class Section(QFrame):
@@ -44,14 +46,11 @@ def heading(title: str) -> QLabel:
 
 
 def text_label(colour: str = "", *, size: str = "") -> QLabel:
-    """A label that wraps and can be copied from."""
-    label = QLabel()
+    """A label that wraps and can be copied from; `colour` is an ink or a hex colour."""
+    label = Words(colour, f"font-size: {size};" if size else "")
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    style = (f"color: {colour};" if colour else "") + (f"font-size: {size};" if size else "")
-    if style:
-        label.setStyleSheet(style)
     return label
 
 
@@ -73,7 +72,7 @@ def line() -> QWidget:
     rule = QWidget()
     rule.setFixedHeight(1)
     rule.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-    rule.setStyleSheet("background: #4a525a;")
+    rule.setStyleSheet("background: #7f868d;")
     return rule
 
 

@@ -9,14 +9,15 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 from napari_mid.plates.well_names import well_name
 from napari_mid.reports.caption import cells_text, condition_text, score_text
 from napari_mid.session import Session
+from napari_mid.widgets.ink import pen_colour
 from napari_mid.widgets.parts import listen
 from napari_mid.widgets.plate_colours import MODES, WellColours, modes
 
 #: Smallest and largest edge of a well on the screen, in pixels.
 SMALLEST_PX, LARGEST_PX = 11, 40
 HEADER_PX = 20
-#: A well that has images and no value, one that has no image, and the outlines.
-NO_VALUE, OUTLINE, CURSOR, TEXT = QColor("#7d848c"), QColor("#5a626a"), QColor("#ffd166"), QColor("#c8ccd0")
+#: Outline of a well that has images.
+NO_VALUE = QColor("#7d848c")
 #: A well that is being scored, one that could not be, and how much is left of one that the filter leaves aside.
 RUNNING, FAILED, FADED = QColor("#4cc38a"), QColor("#ff7b72"), 0.15
 #: The dot of a well that has a score.
@@ -131,7 +132,7 @@ class PlateMapView(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if plate is None:
-            painter.setPen(TEXT)
+            painter.setPen(pen_colour(self, "text"))
             text = "No plate is open.\nDrop a plate's folder on the window,\nor press Open plate."
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
             return
@@ -142,7 +143,7 @@ class PlateMapView(QWidget):
                 self._paint_well(painter, well_name(row, column), self.rect_of(row, column), edge)
         if self._cursor is not None and self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(CURSOR, 1, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(pen_colour(self, "mark"), 1, Qt.PenStyle.DotLine))
             painter.drawRect(self.rect_of(*self._cursor).adjusted(0.5, 0.5, -0.5, -0.5))
 
     def _paint_headers(self, painter: QPainter) -> None:
@@ -151,7 +152,7 @@ class PlateMapView(QWidget):
         font = QFont(painter.font())
         font.setPixelSize(int(max(8, min(11, edge * 0.6))))
         painter.setFont(font)
-        painter.setPen(TEXT)
+        painter.setPen(pen_colour(self, "text"))
         step = 1 if edge >= 16 else 2
         for column in range(1, columns + 1, step):
             rect = QRectF(HEADER_PX + (column - 1) * edge - edge / 2, 0, 2 * edge, HEADER_PX)
@@ -166,8 +167,9 @@ class PlateMapView(QWidget):
         inner = rect.adjusted(0.1 * edge, 0.1 * edge, -0.1 * edge, -0.1 * edge)
         if well is None or not well.has_images:
             # nothing to open here: a mere dot, or a cross where the index promised images
-            painter.setPen(QPen(OUTLINE, 1))
-            painter.setBrush(OUTLINE)
+            outline = pen_colour(self, "axis")
+            painter.setPen(QPen(outline, 1))
+            painter.setBrush(outline)
             if well is None:
                 painter.drawEllipse(rect.center(), 1.2, 1.2)
             else:
@@ -184,7 +186,7 @@ class PlateMapView(QWidget):
         self._paint_progress(painter, name, inner)
         if name == self.session.well:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(Qt.GlobalColor.white, 2))
+            painter.setPen(QPen(pen_colour(self, "text"), 2))
             painter.drawEllipse(inner.adjusted(-0.5, -0.5, 0.5, 0.5))
 
     def _paint_progress(self, painter: QPainter, name: str, inner: QRectF) -> None:

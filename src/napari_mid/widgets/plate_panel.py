@@ -27,6 +27,7 @@ from napari_mid.session import Session
 from napari_mid.viewer.conditions import wells_table
 from napari_mid.viewer.filters import EXAMPLE, matching
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.canvas_row import CanvasRow
 from napari_mid.widgets.channel_roles import ChannelRoles, elided
 from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.legend import Legend
@@ -44,11 +45,11 @@ CONTROLS_PX = 240
 #: What is no room for text in it: margins and a scroll bar.
 NOT_TEXT_PX = 36
 #: Width of the column of channels and how they are read, in pixels.
-CHANNELS_PX = 270
+CHANNELS_PX = 290
 
 
 class PlatePanel(QWidget):
-    """The plate: controls to the left, its map in the middle, its channels and how they are read to the right."""
+    """The plate: controls to the left, its map in the middle, to the right how wells are shown and read."""
 
     def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
@@ -58,6 +59,7 @@ class PlatePanel(QWidget):
         self.tabs = PlateTabs(session, actions)
         self.map.well_chosen.connect(actions.open_well)
         self.legend = Legend(self.map)
+        self.canvas = CanvasRow(session, actions)
         self.roles = ChannelRoles(session, actions)
         self.reading = ReadingRow(session, actions)
         self.options: SettingsForm[WindowOptions] = SettingsForm(WindowOptions)
@@ -138,6 +140,7 @@ class PlatePanel(QWidget):
         choices = QWidget()
         column = QVBoxLayout(choices)
         column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.canvas)
         column.addWidget(self.roles)
         column.addWidget(self.reading)
         column.addStretch(1)

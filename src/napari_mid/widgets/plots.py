@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_mid.inference.curves import Curves
+from napari_mid.widgets.ink import ink, pen_colour
 
-AXIS, TEXT, MARK = QColor("#5a626a"), QColor("#c8ccd0"), QColor("#ffd166")
-BAND, RANDOM = QColor(160, 166, 173, 60), QColor("#a0a6ad")
-DELETION, INSERTION, BARS = QColor("#ff7b72"), QColor("#4cc38a"), QColor("#7a6aa8")
+BAND, CHOSEN = QColor(140, 146, 153, 60), QColor(255, 190, 60, 70)
+DELETION, INSERTION, BARS = QColor("#e5604f"), QColor("#2fa872"), QColor("#7a6aa8")
 FONT_PX, ROW_PX, NAME_PX, MARGIN_PX = 10, 18, 110, 8
 #: Cells drawn in a strip, at most; percentiles of the well that its ends stand for.
 MOST_DOTS, ENDS = 400, (0.5, 99.5)
@@ -71,13 +71,13 @@ class Strips(Plot):
         left, width = NAME_PX, max(20, self.width() - NAME_PX - 60)
         for row, (name, colour, values, value) in enumerate(self.rows):
             top = row * ROW_PX
-            painter.setPen(TEXT)
+            painter.setPen(pen_colour(self, "text"))
             box = QRectF(0, top, NAME_PX - 6, ROW_PX)
             elided = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(box.width()))
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, elided)
-            painter.setPen(QPen(AXIS, 1))
+            painter.setPen(QPen(pen_colour(self, "axis"), 1))
             painter.drawLine(QPointF(left, top + ROW_PX / 2), QPointF(left + width, top + ROW_PX / 2))
-            shade = QColor(colour)
+            shade = QColor(ink(self, colour))
             shade.setAlpha(110)
             painter.setPen(QPen(shade, 1))
             shown = values[:: max(1, len(values) // MOST_DOTS)]
@@ -85,9 +85,9 @@ class Strips(Plot):
             place = self.place(values, value)
             if np.isfinite(place):
                 x = left + width * place
-                painter.setPen(QPen(MARK, 2))
+                painter.setPen(QPen(pen_colour(self, "mark"), 2))
                 painter.drawLine(QPointF(x, top + 2), QPointF(x, top + ROW_PX - 2))
-                painter.setPen(TEXT)
+                painter.setPen(pen_colour(self, "text"))
                 text = QRectF(left + width + 6, top, 54, ROW_PX)
                 painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, f"{value:,.4g}")
 
@@ -109,44 +109,91 @@ class Strips(Plot):
 
 
 class Histogram(Plot):
-    """Relevance of the cells of a well, with the line where all of them would be if they were read alike."""
+    """Relevance of the cells of a well, with the line where all of them would be if they were read alike.
+
+    A drag over it says which part of the axis the user means.
+    """
 
     BINS, HEIGHT_PX = 40, 84
+
+    #: least and largest relevance of the part that was dragged over; the last bar stands for all above it, too
+    ranged = Signal(float, float)
 
     def __init__(self) -> None:
         super().__init__(self.HEIGHT_PX)
         self.relevance: NDArray[np.float64] = np.empty(0)
-        self.cell: float | None = None
+        self.chosen: NDArray[np.float64] = np.empty(0)
+        self._drag: tuple[float, float] | None = None
+        self.setCursor(Qt.CursorShape.IBeamCursor)
 
-    def show_relevance(self, relevance: NDArray[np.float64], cell: float | None = None) -> None:
-        """Show the distribution of (N,) `relevance`, and mark that of the selected `cell`."""
-        self.relevance, self.cell = relevance[np.isfinite(relevance)], cell
+    def show_relevance(self, relevance: NDArray[np.float64], chosen: NDArray[np.float64]) -> None:
+        """Show the distribution of (N,) `relevance`, and mark that of the selected cells."""
+        self.relevance, self.chosen = relevance[np.isfinite(relevance)], chosen[np.isfinite(chosen)]
         self.update()
 
+    @property
+    def top(self) -> float:
+        """The relevance at the right end."""
+        return max(2.0, float(np.percentile(self.relevance, 99.5))) if len(self.relevance) else 2.0
+
+    def x_of(self, relevance: float) -> float:
+        """Where a relevance lies, in pixels from the left."""
+        return float(MARGIN_PX + (self.width() - 2 * MARGIN_PX) * min(1.0, relevance / self.top))
+
     def paintEvent(self, event: object) -> None:  # noqa: N802
-        """Paint bars, the even line, and both ends of the axis."""
+        """Paint bars, those of the selected cells, the even line, and both ends of the axis."""
         painter = self.painter()
         bottom, width = self.height() - 18, self.width() - 2 * MARGIN_PX
         if not len(self.relevance):
             return
-        top = max(2.0, float(np.percentile(self.relevance, 99.5)))
-        counts, _ = np.histogram(np.minimum(self.relevance, top), bins=self.BINS, range=(0.0, top))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(BARS)
-        for index, count in enumerate(counts):
-            high = (bottom - 6) * count / counts.max()
-            painter.drawRect(QRectF(MARGIN_PX + index * width / self.BINS, bottom - high, width / self.BINS - 0.5, high))
-        painter.setPen(QPen(AXIS, 1))
+        top, highest = self.top, 1
+        for values, colour in ((self.relevance, BARS), (self.chosen, pen_colour(self, "mark"))):
+            counts, _ = np.histogram(np.minimum(values, top), bins=self.BINS, range=(0.0, top))
+            highest = max(highest, int(counts.max()))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            for index, count in enumerate(counts):
+                # a bar of few cells among thousands is still to be seen
+                high = max((bottom - 6) * count / highest, 2.0) if count else 0.0
+                painter.drawRect(QRectF(MARGIN_PX + index * width / self.BINS, bottom - high, width / self.BINS - 0.5, high))
+        painter.setPen(QPen(pen_colour(self, "axis"), 1))
         painter.drawLine(QPointF(MARGIN_PX, bottom), QPointF(MARGIN_PX + width, bottom))
-        for value, pen, text in ((1.0, QPen(TEXT, 1, Qt.PenStyle.DashLine), "1 = even"), (self.cell, QPen(MARK, 2), "")):
-            if value is not None and np.isfinite(value):
-                x = MARGIN_PX + width * min(1.0, value / top)
-                painter.setPen(pen)
-                painter.drawLine(QPointF(x, 2), QPointF(x, bottom))
-                painter.drawText(QRectF(x - 40, bottom + 2, 80, 14), Qt.AlignmentFlag.AlignCenter, text)
-        painter.setPen(TEXT)
+        marks = [(1.0, QPen(pen_colour(self, "text"), 1, Qt.PenStyle.DashLine), "1 = even")]
+        if len(self.chosen) == 1:
+            marks.append((float(self.chosen[0]), QPen(pen_colour(self, "mark"), 2), ""))
+        for value, pen, text in marks:
+            x = self.x_of(value)
+            painter.setPen(pen)
+            painter.drawLine(QPointF(x, 2), QPointF(x, bottom))
+            painter.drawText(QRectF(x - 40, bottom + 2, 80, 14), Qt.AlignmentFlag.AlignCenter, text)
+        painter.setPen(pen_colour(self, "text"))
         painter.drawText(QRectF(MARGIN_PX, bottom + 2, 40, 14), Qt.AlignmentFlag.AlignLeft, "0")
         painter.drawText(QRectF(MARGIN_PX + width - 60, bottom + 2, 60, 14), Qt.AlignmentFlag.AlignRight, f"≥ {top:.3g}")
+        if self._drag is not None:
+            painter.fillRect(QRectF(min(self._drag), 0, abs(self._drag[1] - self._drag[0]), bottom), CHOSEN)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Begin to drag."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag = (event.position().x(),) * 2
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Go on."""
+        if self._drag is not None:
+            self._drag = (self._drag[0], event.position().x())
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Say which part was dragged over; a click means the bar under it."""
+        if self._drag is None:
+            return
+        width = self.width() - 2 * MARGIN_PX
+        ends = (np.array(sorted((self._drag[0], event.position().x()))) - MARGIN_PX) / width * self.BINS
+        first, last = np.clip([np.floor(ends[0]), np.ceil(ends[1])], 0, self.BINS)
+        last = max(last, first + 1)
+        self._drag = None
+        self.update()
+        self.ranged.emit(first * self.top / self.BINS, float("inf") if last >= self.BINS else last * self.top / self.BINS)
 
 
 class CurvePlot(Plot):
@@ -170,9 +217,9 @@ class CurvePlot(Plot):
             return
         painter, curves = self.painter(), self.curves
         frame = QRectF(26, 6, self.width() - 34, self.height() - 54)
-        painter.setPen(QPen(AXIS, 1))
+        painter.setPen(QPen(pen_colour(self, "axis"), 1))
         painter.drawRect(frame)
-        painter.setPen(TEXT)
+        painter.setPen(pen_colour(self, "text"))
         for value in (0.0, 0.5, 1.0):
             y = frame.bottom() - value * frame.height()
             painter.drawText(QRectF(0, y - 7, 22, 14), Qt.AlignmentFlag.AlignRight, f"{value:g}")
@@ -187,13 +234,14 @@ class CurvePlot(Plot):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(BAND)
             painter.drawPolygon(QPolygonF(points))
-            painter.setPen(QPen(RANDOM, 1, Qt.PenStyle.DashLine))
+            painter.setPen(QPen(pen_colour(self, "quiet"), 1, Qt.PenStyle.DashLine))
             painter.drawPolyline(QPolygonF(self._points(frame, share, mean)))
         for values, colour in ((curves.deletion, DELETION), (curves.insertion, INSERTION)):
             painter.setPen(QPen(colour, 2))
             painter.drawPolyline(QPolygonF(self._points(frame, share, values)))
         left = frame.left()
-        for text, colour in (("without the most relevant", DELETION), ("only the most relevant", INSERTION), ("random", RANDOM)):
+        quiet = pen_colour(self, "quiet")
+        for text, colour in (("without the most relevant", DELETION), ("only the most relevant", INSERTION), ("random", quiet)):
             painter.setPen(colour)
             painter.drawText(QPointF(left, self.height() - 8), text)
             left += painter.fontMetrics().horizontalAdvance(text) + 12

@@ -7,11 +7,14 @@ from math import isfinite
 from napari_mid.inference.calls import NEGATIVE, NO_CALL
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.caption import DEMO_MODEL, PRELIMINARY, cells_text, score_numbers, words
+from napari_mid.reports.score_card import among_controls, control_scores
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.exclude_row import ExcludeRow
 from napari_mid.widgets.parts import CAUTION, QUIET, Section, listen, show_text, text_label
 from napari_mid.widgets.score_strip import ScoreStrip
+
+NO_CONTROLS = "No other negative-control well is scored yet; Score all wells shows where this one lies."
 
 
 class ScoreCard(Section):
@@ -46,13 +49,14 @@ class ScoreCard(Section):
             show_text(self.warnings, "")
             return
         scored = isfinite(result.score)
-        controls = control_scores(self.session)
+        controls = control_scores(result, self.session.results.values())
         self.score.setText(headline(result))
         self.score.setToolTip(result.call_reason)
         show_text(self.reason, result.call_reason if result.call == NO_CALL else "")
         self.cells.setToolTip(trust_text(result))
         self.strip.show_score(result.score if scored else None, result.interval, threshold, controls, result.set_scores.tolist())
-        show_text(self.among, among_controls(result.score, controls) if scored else "")
+        among = f"{among_controls(result.score, controls)} (blue marks)" if controls else NO_CONTROLS
+        show_text(self.among, among if scored else "")
         self.cells.setText(f"{cells_text(result.n_cells, int(result.excluded.sum()))} · {result.model_name}")
         show_text(self.warnings, "\n".join(f"⚠ {warning}" for warning in result.warnings))
 
@@ -68,7 +72,7 @@ def headline(result: WellResult) -> str:
         f'<span style="font-size:22px"><b>{number}</b></span>'
         f"&nbsp;&nbsp;{interval}"
         f"&nbsp;&nbsp;<b>{words(result.call).upper()}</b>"
-        f'<br><span style="color:{CAUTION if result.preliminary else QUIET}">{what}</span>'
+        f'<br><span style="color:@{CAUTION if result.preliminary else QUIET}">{what}</span>'
     )
 
 
@@ -85,23 +89,3 @@ def trust_text(result: WellResult) -> str:
     if result.call == NEGATIVE:
         lines.append("in a well called negative the relevant cells are often the healthy ones")
     return "\n".join(lines)
-
-
-def control_scores(session: Session) -> list[float]:
-    """Scores of the other negative-control wells of the plate that are scored."""
-    plate = session.plate
-    if plate is None:
-        return []
-    return [
-        result.score
-        for name, result in session.results.items()
-        if name != session.well and plate.wells[name].condition.get("role") == "negative_control" and isfinite(result.score)
-    ]
-
-
-def among_controls(score: float, controls: list[float]) -> str:
-    """Where the score lies among the negative controls."""
-    if not controls:
-        return "No other negative-control well is scored yet; Score all wells shows where this one lies."
-    below = sum(control < score for control in controls)
-    return f"above {100 * below / len(controls):.0f} % of {len(controls)} negative-control wells (blue marks)"

@@ -10,11 +10,11 @@ from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_mid.reports.colours import rgb_to_hex, score_rgba
+from napari_mid.widgets.ink import pen_colour
 
 HEIGHT_PX, MARGIN_PX = 64, 10
 #: Height of the distribution over the sets in pixels, and its bars.
 SETS_PX, BINS = 20.0, 50
-AXIS, TICK, TEXT, CONTROL = QColor("#5a626a"), QColor("#a0a6ad"), QColor("#c8ccd0"), QColor("#4c9be8")
 SETS = QColor("#7a6aa8")
 
 
@@ -57,25 +57,27 @@ class ScoreStrip(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = 34.0
         self._paint_sets(painter, middle)
-        painter.setPen(QPen(AXIS, 2))
+        painter.setPen(QPen(pen_colour(self, "axis"), 2))
         painter.drawLine(QPointF(self._x(0), middle), QPointF(self._x(1), middle))
         font = painter.font()
         font.setPixelSize(10)
         painter.setFont(font)
         for value, text in ((0.0, "0"), (self.threshold, f"threshold {self.threshold:g}"), (1.0, "1")):
-            painter.setPen(QPen(TICK, 1, Qt.PenStyle.SolidLine if value in (0.0, 1.0) else Qt.PenStyle.DashLine))
+            painter.setPen(
+                QPen(pen_colour(self, "quiet"), 1, Qt.PenStyle.SolidLine if value in (0.0, 1.0) else Qt.PenStyle.DashLine)
+            )
             painter.drawLine(QPointF(self._x(value), middle - 9), QPointF(self._x(value), middle + 9))
-            painter.setPen(TEXT)
+            painter.setPen(pen_colour(self, "text"))
             painter.drawText(QRectF(self._x(value) - 60, middle + 11, 120, 14), Qt.AlignmentFlag.AlignCenter, text)
-        painter.setPen(QPen(CONTROL, 2))
+        painter.setPen(QPen(pen_colour(self, "control"), 2))
         for value in self.controls:
             painter.drawLine(QPointF(self._x(value), middle - 6), QPointF(self._x(value), middle + 6))
         if self.score is None:
             return
         colour = QColor(rgb_to_hex(score_rgba(self.score).tolist()))
-        painter.setPen(QPen(Qt.GlobalColor.white, 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.setPen(QPen(pen_colour(self, "text"), 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawLine(QPointF(self._x(self.interval[0]), middle), QPointF(self._x(self.interval[1]), middle))
-        painter.setPen(QPen(Qt.GlobalColor.white, 1.5))
+        painter.setPen(QPen(pen_colour(self, "text"), 1.5))
         painter.setBrush(colour)
         painter.drawEllipse(QPointF(self._x(self.score), middle), 6.5, 6.5)
 

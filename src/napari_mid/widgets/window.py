@@ -11,9 +11,18 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_mid.session import Message, Session
-from napari_mid.viewer.compat import drop_target, is_open, keep_llvm_apart, let_notifications_fade, main_window, unwrapped
+from napari_mid.viewer.compat import (
+    central_layout,
+    drop_target,
+    is_open,
+    keep_llvm_apart,
+    let_notifications_fade,
+    main_window,
+    unwrapped,
+)
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.beside_panel import BesidePanel
 from napari_mid.widgets.drops import PlateDrops
 from napari_mid.widgets.keys import bind_canvas_keys
 from napari_mid.widgets.mid_panel import WIDTH_PX
@@ -46,6 +55,9 @@ class Window:
         self.actions = Actions(self.session, self.jobs, self.presenter)
         #: the panels that are open, by name; docks put themselves here
         self.panels: dict[str, QWidget] = {}
+        #: another well beside the open one, while it is wanted
+        self.beside: BesidePanel | None = None
+        self.actions.compare.connect(self._compare)
         self.session.events.told.connect(self._tell)
         self._drops = PlateDrops(drop_target(viewer), self._drop, self._drop_results, lambda: bool(self.panels))
         self._untold: list[Message] = []
@@ -74,6 +86,21 @@ class Window:
         qt_window.resizeDocks([mid_dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         height = min(PLATE_HEIGHT_PX, int(PLATE_PART * qt_window.height()))
         qt_window.resizeDocks([plate_dock], [height], Qt.Orientation.Vertical)
+
+    def _compare(self, on: bool) -> None:
+        """Show another well beside the canvas, or do not any more."""
+        if on == (self.beside is not None) or not self._is_open():
+            return
+        if self.beside is not None:
+            gone, self.beside = self.beside, None
+            central_layout(self.viewer).removeWidget(gone)
+            gone.close()
+            return
+        # no dock: those at the right would take the room of the plate's below
+        self.beside = BesidePanel(self.session, self.actions)
+        layout = central_layout(self.viewer)
+        layout.addWidget(self.beside, 1)
+        layout.setStretch(0, 1)
 
     def _drop(self, path: str) -> None:
         """Open the plate that was dropped, with the docks in which it is shown."""
@@ -117,6 +144,7 @@ class Window:
         return viewer is not None and is_open(viewer)
 
     def _on_destroyed(self) -> None:
+        self.beside = None
         self.actions.keeper.stop()
         self.jobs.shutdown()
         disconnect_all(self.session.events)

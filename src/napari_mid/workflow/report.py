@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from napari_mid.reports.composite import composite
 from napari_mid.reports.gallery import GalleryColumn, gallery_figure, most_and_least
 from napari_mid.reports.plate_map import plate_map_figure
 from napari_mid.reports.report import Report, WellSection, flattened, shortened, well_section, write_report
+from napari_mid.reports.score_card import control_scores, score_card_figure
 from napari_mid.reports.settings import ReportSettings
 from napari_mid.workflow.contract import PlateFit, fit
 from napari_mid.workflow.resampling import resampled
@@ -99,7 +100,11 @@ class PictureSource:
         config = self.model.config
         plate = self.fitted.plate
         return caption_of(
-            result, task=config.task, plate_simulated=plate.simulated, reading=reading_text(plate.reading_columns())
+            result,
+            task=config.task,
+            threshold=config.threshold,
+            plate_simulated=plate.simulated,
+            reading=reading_text(plate.reading_columns()),
         )
 
 
@@ -125,11 +130,38 @@ def report_steps(
     WellError
         If no well could be scored.
     """
-    settings = settings or ReportSettings()
-    out = Path(out)
     fitted = fit(plate, model, rescale=scoring is not None and scoring.rescale)
     scored = yield from score_plate_steps(fitted.plate, wells, model, settings=scoring, nuclei=nuclei, device=device)
-    if not scored.results:
+    return (yield from written_steps(scored, fitted, model, out, settings=settings))
+
+
+def written_steps(
+    scored: PlateResult,
+    fitted: PlateFit,
+    model: MidModel,
+    out: Path,
+    *,
+    settings: ReportSettings | None = None,
+    wells: Collection[str] | None = None,
+) -> Steps[WrittenReport]:
+    """Draw wells that are scored, and write figures, tables and the report into the folder `out`.
+
+    Parameters
+    ----------
+    scored
+        With the ``intensity_range`` in its run record.
+    wells
+        Those that are drawn; all of `scored` where None. The plate map and the controls are those of all.
+
+    Raises
+    ------
+    WellError
+        If none of the wells is scored.
+    """
+    settings = settings or ReportSettings()
+    out = Path(out)
+    drawn = [result for result in scored.results if wells is None or result.well in wells]
+    if not drawn:
         raise WellError(f"None of the wells could be scored: {next(iter(scored.failed.values()), 'no wells were given.')}")
     ranges = scored.run["intensity_range"]
     low, high = zip(*(ranges[name] for name in fitted.plate.channel_names), strict=True)
@@ -144,18 +176,18 @@ def report_steps(
         if pdf is not None:
             stack.enter_context(pdf)
         _add_page(pdf, plate_map)
-        for done, result in enumerate(scored.results):
-            yield Progress("drawing wells", done, len(scored.results), result.well)
+        for done, result in enumerate(drawn):
+            yield Progress("drawing wells", done, len(drawn), result.well)
             images = yield from load_well(fitted.plate[result.well])
             annotated = annotated_figure(well_view(source, result, images), settings.width_px)
             gallery = well_gallery(source, result, images)
-            annotated_png, gallery_png = _png(annotated), _png(gallery)
-            files.append(_write(out / f"{result.well}_annotated.png", annotated_png))
-            files.append(_write(out / f"{result.well}_gallery.png", gallery_png))
-            sections.append(well_section(result, annotated=annotated_png, gallery=gallery_png))
-            _add_page(pdf, annotated)
-            _add_page(pdf, gallery)
-    yield Progress("drawing wells", len(scored.results), len(scored.results))
+            pictures = {"annotated": annotated, "card": well_card(source, result, scored), "gallery": gallery}
+            pngs = {name: _png(figure) for name, figure in pictures.items()}
+            files += [_write(out / f"{result.well}_{name}.png", png) for name, png in pngs.items()]
+            sections.append(well_section(result, **pngs))
+            for figure in pictures.values():
+                _add_page(pdf, figure)
+    yield Progress("drawing wells", len(drawn), len(drawn))
     if settings.pdf:
         files.append(out / "report.pdf")
     with atomic_path(out / "wells.csv") as path:
@@ -185,10 +217,21 @@ def well_view(source: PictureSource, result: WellResult, images: WellImages) -> 
     )
 
 
+def well_card(source: PictureSource, result: WellResult, scored: PlateResult) -> Figure:
+    """The score of the well among the negative controls, and what it rests on."""
+    return score_card_figure(
+        result,
+        source.caption(result),
+        controls=control_scores(result, scored.results),
+        threshold=source.model.config.threshold,
+        width_px=source.settings.width_px,
+    )
+
+
 def _points(result: WellResult, images: WellImages) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centroids (N, 2) of the cells in pixels of the well, and their relevance (N,)."""
     points, relevance = [np.zeros((0, 2))], [np.zeros(0)]
-    for field, cells in result.cells.groupby("Metadata_Site"):
+    for field, cells in result.cells[~result.excluded].groupby("Metadata_Site"):
         centroids = cells[["Nuclei_Location_Center_Y", "Nuclei_Location_Center_X"]].to_numpy(dtype=float)
         points.append(images.layout.to_well(int(str(field)), centroids))
         relevance.append(cells["relevance"].to_numpy(dtype=float))
