@@ -25,6 +25,9 @@ TICK_MS, LONGEST_MS = 5, 100
 #: A click is to reach gallery and inspector within this, in milliseconds.
 CLICK_MS = 50
 CLICKS = 20
+#: Cancel is to have answered within this, in milliseconds: Run can be pressed again, the earlier result is there.
+CANCEL_MS = 500
+CANCELS = 3
 
 
 class Watchdog:
@@ -108,6 +111,7 @@ def measure(plate: Path, model: Path | None, folder: Path) -> dict[str, Any]:
     from qtpy.QtWidgets import QApplication
 
     from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.reports.settings import ReportSettings
     from napari_mid.widgets.exporter import SCREENSHOT
     from napari_mid.widgets.open import open_layout
     from napari_mid.widgets.options import ExportOptions
@@ -115,6 +119,7 @@ def measure(plate: Path, model: Path | None, folder: Path) -> dict[str, Any]:
     viewer = napari.Viewer()
     window = open_layout(viewer)
     session, actions, panel = window.session, window.actions, window.panels["MID"]
+    canvas = window.panels["Plate"].canvas
     app = QApplication.instance()
     assert app is not None
 
@@ -159,19 +164,44 @@ def measure(plate: Path, model: Path | None, folder: Path) -> dict[str, Any]:
         app.processEvents()
         clicks.append(1000 * (time.perf_counter() - begun))
         spent.append(1000 * (time.thread_time() - worked))
+    with dog.watch("dots"):
+        for ends in (40, 20, 10, 50):
+            canvas.ends.setValue(ends)
+            app.processEvents()
+        for measure in (canvas.measure.itemText(1), canvas.measure.itemText(0)):
+            canvas.measure.setCurrentText(measure)
+            app.processEvents()
+    kept, cancels = session.result, []
+    for wait in np.linspace(0.05, 2.0, CANCELS):
+        actions.run()
+        settle(float(wait))
+        begun = time.perf_counter()
+        actions.cancel()
+        app.processEvents()
+        assert panel.run.run_button.isEnabled()
+        assert session.result is kept
+        cancels.append(1000 * (time.perf_counter() - begun))
+        settle(0.2)
     with dog.watch("export"):
         actions.exporter.save(SCREENSHOT, ExportOptions(whole_well=True), folder / "shot.png")
         until(lambda: not window.jobs.running("export"))
         actions.exporter.save_tables(ExportOptions(), folder / "tables")
         until(lambda: not window.jobs.running("export"))
+        actions.exporter.save_report([session.well or ""], ReportSettings(), folder / "report")
+        until(lambda: not window.jobs.running("export"))
     with dog.watch("next well"):
         actions.step_well(1)
         until(lambda: session.images is not None)
+        settle()
+    with dog.watch("beside"):
+        canvas.compare.click()
+        until(lambda: window.beside is not None and bool(window.beside.beside.well))
         settle()
     found = {
         "cells": int(next(iter(session.results.values())).n_cells),
         "event_loop": dog.table(),
         "click_ms": {"median": round(float(np.median(clicks)), 1), "longest": round(max(clicks), 1), "limit": CLICK_MS},
+        "cancel_ms": {"longest": round(max(cancels), 1), "limit": CANCEL_MS},
         "click_cpu_ms": {"median": round(float(np.median(spent)), 1), "longest": round(max(spent), 1), "limit": CLICK_MS},
     }
     window.jobs.shutdown()

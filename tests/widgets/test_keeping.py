@@ -122,3 +122,21 @@ def test_results_of_another_model_or_a_damaged_folder_are_told(scored: Window, f
     scored.actions.open_results(folder)
     wait(lambda: bool(told))
     assert "no folder of results" in told[-1].text
+
+
+def test_results_bring_their_model_where_it_is_still_there(
+    scored: Window, folder: Path, tmp_path: Path, wait: Wait, small_model: Any
+) -> None:
+    from napari_mid.model.folder import load_model, save_model
+
+    session, before = scored.session, scored.session.result
+    save_model(small_model, tmp_path / "model", card="", metrics={})
+    saved = load_model(tmp_path / "model")
+    run = json.loads((folder / "run.json").read_text())
+    ours = {**run["model"], "hash": saved.hash, "path": str(tmp_path / "model")}
+    (folder / "run.json").write_text(json.dumps({**run, "model": ours}))
+    session.plate = session.model = None
+    scored.actions.open_results(folder)
+    wait(lambda: session.result is not None)
+    assert session.model.hash == saved.hash
+    assert session.result.score == pytest.approx(before.score)

@@ -18,7 +18,7 @@ from napari_mid.viewer.dot_layer import add_dots, show_chosen
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
-from napari_mid.viewer.presenter import Presenter
+from napari_mid.viewer.presenter import NARROW_FONT, Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,8 +93,8 @@ class Beside:
         if images is None or plate is None:
             return
         text = text_overlay(self.model)
-        text.text = "   ".join(filter(None, (images.well, condition_text(plate.wells[images.well].condition))))
-        text.position, text.font_size = "top_left", 10
+        text.text = "\n".join(filter(None, (images.well, condition_text(plate.wells[images.well].condition))))
+        text.position, text.font_size = "top_left", NARROW_FONT
         size, unit = pixel_scale(plate)
         self._scale = {"scale": size, "units": (unit, unit), "axis_labels": ("y", "x")}
         for index, layer in enumerate(self.presenter.image_layers):
@@ -163,6 +163,7 @@ class Beside:
         self.presenter.viewer.events.theme.disconnect(self._on_theme)
         self._hover.close()
         self.canvas.close()
+        del self.canvas  # whoever still holds this must not keep the widget
 
     # -- one camera ------------------------------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ GAP_PX = 6
 STEP_PX = THUMBNAIL_PX + GAP_PX
 #: Column numbers that stand beside each other on a small screen.
 MOST_NUMBERS = 12
-#: Colour of the row letters and column numbers.
-HEADER_COLOUR = "#c8ccd0"
+#: Colour of the row letters and column numbers, which is seen on black and on white.
+HEADER_COLOUR = "#7d848c"
 
 
 class OverviewLayers:

@@ -40,6 +40,8 @@ NUCLEI = "nuclei"
 EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Delete to remove"
 #: Diameter of rings on the canvas, as a part of that of dots in exported pictures: how far from a cell a click may be.
 RING_SIZE = 1.7
+#: Size of the words on the canvas, and where it has a neighbour.
+FONT, NARROW_FONT = 10, 8
 #: A dot takes clicks at least this far from its centre, in pixels of the canvas.
 REACH_CANVAS_PX = 6.0
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
@@ -64,6 +66,7 @@ class Presenter:
         self.viewer = viewer
         self.session = session
         self._look = DotLook()
+        self._narrow = False
         self._image_layers = ImageLayers(viewer, session)
         self._points: Any = None
         #: what the points were made from
@@ -130,6 +133,16 @@ class Presenter:
         self.look_changed.emit()
 
     @property
+    def narrow(self) -> bool:
+        """Whether the canvas has a neighbour, so that words on it must be short."""
+        return self._narrow
+
+    @narrow.setter
+    def narrow(self, narrow: bool) -> None:
+        self._narrow = narrow
+        self._show_text()
+
+    @property
     def contrast(self) -> str:
         """What the contrast of the images is that of, one of `image_layers.CONTRASTS`."""
         return self._image_layers.contrast
@@ -184,7 +197,7 @@ class Presenter:
         if well is None:
             lines = [", ".join(filter(None, (plate.name, reading_text(plate.reading_columns())))), OVERVIEW_TEXT]
         else:
-            lines = ["   ".join(filter(None, (well, condition_text(plate.wells[well].condition))))]
+            lines = [("\n" if self._narrow else "   ").join(filter(None, (well, condition_text(plate.wells[well].condition))))]
             lines += filter(None, [reading_text(plate.reading_columns())])
         if self._image_layers.absent:
             lines.append(f"no image of {', '.join(self._image_layers.absent)}")
@@ -199,7 +212,7 @@ class Presenter:
             lines += filter(None, [self._look.said()])
         overlay.text = "\n".join(lines)
         overlay.position = "top_left"
-        overlay.font_size = 10
+        overlay.font_size = NARROW_FONT if self._narrow else FONT
         overlay.visible = True
 
     # -- cells ---------------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class CanvasRow(Section):
         self.ends.valueChanged.connect(lambda ends: self._set(ends=ends))
         self.how_many = QLabel()
         self.how_many.setToolTip(ENDS_HELP)
-        self.by_size = QCheckBox("dots as large as their nuclei")
+        self.by_size = QCheckBox("size of nuclei")
         self.by_size.setToolTip(SIZE_HELP)
         self.by_size.toggled.connect(lambda on: self._set(by_size=on))
         self.contrast = QComboBox()
@@ -54,12 +54,12 @@ class CanvasRow(Section):
         for widgets in (
             (QLabel("dots"), self.measure, self.colours),
             (QLabel("show"), self.ends, self.how_many),
-            (QLabel("contrast"), self.contrast, self.compare),
-            (self.by_size,),
+            (QLabel("contrast"), self.contrast, self.by_size),
+            (self.compare,),
         ):
             row = QHBoxLayout()
             for widget in widgets:
-                row.addWidget(widget, 1 if isinstance(widget, QComboBox | QSlider) else 0)
+                row.addWidget(widget, 1 if isinstance(widget, QComboBox | QSlider | QPushButton) else 0)
             self.column.addLayout(row)
         # a moment after the last change: a slider that is drawn changes with every pixel
         self._remember = QTimer(self)
@@ -68,7 +68,7 @@ class CanvasRow(Section):
         self._remember.timeout.connect(lambda: remember_options(DOTS, dataclasses.asdict(self.presenter.look)))
         listen(self, self._show, self.presenter.look_changed)
         listen(self, self._wait, self.presenter.look_changed)
-        listen(self, self.compare.setChecked, actions.compare)
+        listen(self, self._show_compared, actions.compare)
         listen(self, self._show_whether, session.events.images_changed, session.events.result_changed)
         self._show()
         self._show_whether()
@@ -91,6 +91,9 @@ class CanvasRow(Section):
         self.ends.setValue(look.ends)
         self.by_size.setChecked(look.by_size)
         self.how_many.setText("all cells" if look.ends >= ALL else f"{look.ends} % + {look.ends} %")
+
+    def _show_compared(self, on: bool) -> None:
+        self.compare.setChecked(on)
 
     def _wait(self) -> None:
         self._remember.start()

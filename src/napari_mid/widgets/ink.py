@@ -23,7 +23,7 @@ INKS = {
     "control": ("#4c9be8", "#1f6fc0"),
 }
 #: Lightness (CIELAB) that a colour needs on the dark theme at least, and may have on the light one at most, as text.
-LEAST_ON_DARK, MOST_ON_LIGHT = 62.0, 46.0
+LEAST_ON_DARK, MOST_ON_LIGHT = 62.0, 44.0
 #: How a colour is written in the text of `Words`: an ink or a stain.
 _COLOUR = re.compile(r"color:@(#[0-9a-fA-F]{6}|[a-z]+)")
 

@@ -107,7 +107,8 @@ class Keeper(QObject):
 
     def stop(self) -> None:
         """Write nothing more."""
-        self._timer.stop()
+        with contextlib.suppress(RuntimeError):  # Qt may have deleted it before us
+            self._timer.stop()
 
     def _remember(self, results: dict[str, WellResult]) -> None:
         self._kept = results

@@ -22,7 +22,7 @@ from napari_mid.viewer.sample_data import sample_plate_steps
 from napari_mid.widgets.keeper import Keeper, results_steps
 from napari_mid.widgets.options import WINDOW, WindowOptions, kept_options
 from napari_mid.widgets.shelf import Shelf
-from napari_mid.widgets.steps import open_steps, overview_steps, plate_label, read_well_steps
+from napari_mid.widgets.steps import load_model_steps, open_steps, overview_steps, plate_label, read_well_steps
 from napari_mid.widgets.work import Jobs
 from napari_mid.workflow.stored_results import StoredResults
 
@@ -92,9 +92,12 @@ class PlateActions:
         """Show the results that ``napari-mid score``, or this window, wrote into `folder`, on their plate."""
         self.jobs.start("plate", f"reading {folder.name}", results_steps(folder), self._open_stored)
 
-    def _open_stored(self, stored: StoredResults) -> None:
+    def _open_stored(self, stored: StoredResults, *, model_loaded: bool = False) -> None:
         session = self.session
         if session.model is None or session.model.hash != stored.model_hash:
+            if stored.model_path is not None and not model_loaded:
+                self._load_model_of(stored, stored.model_path)
+                return
             name = stored.run["model"]["name"]
             session.tell(
                 f"These results are of the model {name} ({stored.model_hash[:8]}): choose it above, then open them.", "error"
@@ -109,6 +112,18 @@ class PlateActions:
 
         path = stored.plate_path
         self.jobs.start("plate", f"opening {plate_label(path)}", open_steps(path), show)
+
+    def _load_model_of(self, stored: StoredResults, path: Path) -> None:
+        """Load the model that results are of, then show them."""
+        session = self.session
+
+        def take(loaded: tuple[Any, str]) -> None:
+            model, session.device_label = loaded
+            if model.hash == stored.model_hash:
+                session.model = model
+            self._open_stored(stored, model_loaded=True)
+
+        self.jobs.start("model", "loading the model", load_model_steps(path, session.device), take)
 
     def _show_stored(self, stored: StoredResults, plate: Plate) -> None:
         session, plate_map = self.session, stored.plate_map()

@@ -40,6 +40,7 @@ from napari_mid.widgets.reading_row import ReadingRow
 from napari_mid.widgets.settings_form import SettingsForm
 
 INDEX_FILTER = "Index of a plate (*.xml *.htd *.HTD *.mlf *.csv);;All files (*)"
+FILTER_HELP = f"Wells that do not fulfil this become faint: {EXAMPLE}"
 #: Width of the column of controls, in pixels.
 CONTROLS_PX = 240
 #: What is no room for text in it: margins and a scroll bar.
@@ -90,6 +91,7 @@ class PlatePanel(QWidget):
         self.counts, self.notes, self.filtered = text_label(), text_label(CAUTION), text_label(QUIET)
         self.mode = QComboBox()
         self.mode.addItems(list(MODES))
+        self.mode.setToolTip("What the colours of the wells stand for: scores, or any column of the plate map")
         self.mode.currentTextChanged.connect(self._colour_by)
         self.overview = QPushButton("Overview")
         self.overview.setToolTip("Show a thumbnail of every well on the canvas; click one to open the well")
@@ -107,6 +109,7 @@ class PlatePanel(QWidget):
         self.filter.setPlaceholderText("compound = DMSO")
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self._filter)
+        self.filter.setToolTip(FILTER_HELP)
         form.addRow("show only", self.filter)
         whole_plate = QHBoxLayout()
         whole_plate.addWidget(self.overview, 1)
@@ -196,7 +199,7 @@ class PlatePanel(QWidget):
     def _filter(self) -> None:
         """Wells that do not fulfil what is typed become faint."""
         plate, text = self.session.plate, self.filter.text()
-        self.filter.setToolTip(f"Wells that do not fulfil this become faint: {EXAMPLE}")
+        self.filter.setToolTip(FILTER_HELP)
         if plate is None or not text.strip():
             self.map.aside = frozenset()
             show_text(self.filtered, "")

@@ -82,11 +82,20 @@ class ReportDialog(QDialog):
 
     @property
     def names(self) -> list[str]:
-        """The scored wells among those that are written; raises `MidError` where these cannot be read."""
+        """The scored wells among those that are written; none where these cannot be read."""
+        return self.names_or_none() or []
+
+    def names_or_none(self) -> list[str] | None:
+        """The scored wells among those that are written, or None, with a word about it, where these cannot be read."""
         plate, text = self.session.plate, self.wells.text().strip()
+        show_text(self.problem, "")
         if plate is None or not text:
             return []
-        return [well.name for well in plate.select_wells(text) if well.name in self.session.results]
+        try:
+            return [well.name for well in plate.select_wells(text) if well.name in self.session.results]
+        except MidError as error:
+            show_text(self.problem, str(error))
+            return None
 
     def ask(self) -> None:
         """Ask for the folder, and write the report."""
@@ -104,11 +113,7 @@ class ReportDialog(QDialog):
         return [name for name in plate.wells if name in self.session.results] if plate is not None else []
 
     def _show(self) -> None:
-        try:
-            names, problem = self.names, ""
-        except MidError as error:
-            names, problem = [], str(error)
-        show_text(self.problem, problem)
+        names = self.names
         count = "1 scored well" if len(names) == 1 else f"{len(names)} scored wells"
         self.chosen.setText(f"{count} of {len(self._scored())}")
         self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(bool(names))

@@ -7,12 +7,14 @@ from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QSizePolicy, QSpinBox, QWidget
 
 from napari_mid.settings import choices_of, value_type
 
 S = TypeVar("S")
 
+#: Least width of a field, in pixels.
+LEAST_PX = 96
 #: Shown where a number may be left open.
 OPEN = "auto"
 
@@ -36,6 +38,9 @@ class SettingsForm(QWidget, Generic[S]):
                 continue
             widget = self._widget(field)
             widget.setToolTip(field.metadata["help"])
+            if not isinstance(widget, QCheckBox):  # as wide as there is room for, so that the panel can be narrow
+                widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+                widget.setMinimumWidth(LEAST_PX)
             self._widgets[field.name] = widget
             form.addRow(_label(field.name), widget)
         self.settings = self._settings

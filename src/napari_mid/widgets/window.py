@@ -91,6 +91,7 @@ class Window:
         """Show another well beside the canvas, or do not any more."""
         if on == (self.beside is not None) or not self._is_open():
             return
+        self.presenter.narrow = on
         if self.beside is not None:
             gone, self.beside = self.beside, None
             central_layout(self.viewer).removeWidget(gone)

@@ -248,6 +248,7 @@ def run_record(
             "hash": model.hash,
             "classes": list(model.config.classes),
             "simulated": model.config.simulated,
+            "path": str(model.path) if model.path is not None else None,
         },
         "settings": {
             "scoring": dataclasses.asdict(settings),

@@ -72,6 +72,12 @@ class StoredResults:
         return str(self.run["model"]["hash"])
 
     @property
+    def model_path(self) -> Path | None:
+        """The folder of the model, where it is still there."""
+        path = self.run["model"].get("path")
+        return Path(path) if path and Path(path).is_dir() else None
+
+    @property
     def roles(self) -> dict[str, str]:
         """What the channels showed."""
         return dict(self.run["settings"].get("roles", {}))
