@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_mid.cells.edits import edits_of
 from napari_mid.cells.nuclei import Nuclei
@@ -141,6 +141,7 @@ def summary(nuclei: Mapping[int, Nuclei], pixel_size_um: float | None) -> str:
 
 def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
+    button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)  # as narrow as its words
     button.setToolTip(tip)
     return button
 
