@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QListView, QSlider, QTabBar, QWidget
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLayout, QLineEdit, QListView, QSlider, QTabBar, QWidget
 
 from napari_mid.plates.roles import ROLE_COLOURS
 from napari_mid.widgets.ink import INKS, Words, legible
@@ -18,7 +18,7 @@ from napari_mid.widgets.parts import QUIET
 from napari_mid.widgets.window import MID, PLATE, Window
 
 Wait = Callable[[Callable[[], bool]], None]
-CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QListView, QSlider)
+CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLayout, QLineEdit, QListView, QSlider)
 #: Contrast that WCAG 2 asks of text.
 READABLE = 4.5
 #: A vertical scroll bar and the frame, in pixels.
@@ -68,9 +68,10 @@ def test_the_colours_of_words_follow_the_theme(scored: Window) -> None:
 def test_nothing_of_the_panel_is_cut_off_where_it_is_narrow(scored: Window) -> None:
     panel = scored.panels[MID]
     scored.session.cell = 1
-    for widget in panel.findChildren(QWidget):  # the window of the test is not shown: what its style asks for is not yet known
+    for widget in panel.findChildren(QWidget):
         widget.ensurePolished()
-        widget.updateGeometry()
+    for layout in panel.findChildren(QLayout):  # the window of the test is not shown: layouts remember sizes without its style
+        layout.invalidate()
     for name, section in vars(panel).items():
         if isinstance(section, QWidget) and section.parent() is panel.widget():
             assert section.minimumSizeHint().width() <= LEAST_PX - SCROLL_BAR_PX, name
