@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from napari_mid.model.network import MidModel
 
+# napari's settings are those of nobody, and are kept nowhere; napari reads this when it is imported
+os.environ["NAPARI_CONFIG"] = ""
 DATA = Path(os.environ.get("NAPARI_MID_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 

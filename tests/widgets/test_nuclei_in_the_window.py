@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -111,9 +112,16 @@ def test_a_preview_never_shows_on_another_well(
     opened: Window, row: NucleiRow, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from napari_mid.viewer.preview_layer import PreviewLayer
+    from napari_mid.widgets import nuclei_preview
 
     shown: list[tuple[str, str]] = []
-    show = PreviewLayer.show
+    show, search = PreviewLayer.show, nuclei_preview.detect_region_steps
+    first, left = opened.session.well, threading.Event()
+
+    def held(images: Any, *how: Any, **more: Any) -> Any:
+        if images.well == first:
+            left.wait(240)
+        return (yield from search(images, *how, **more))
 
     def watched(self: PreviewLayer, found: Any) -> None:
         if found is not None:
@@ -121,11 +129,13 @@ def test_a_preview_never_shows_on_another_well(
         show(self, found)
 
     monkeypatch.setattr(PreviewLayer, "show", watched)
+    monkeypatch.setattr(nuclei_preview, "detect_region_steps", held)
     row.more.setChecked(True)
     wait(lambda: opened.jobs.running("preview"))
     opened.actions.step_well(1)
     assert not opened.jobs.running("preview")
     assert row.preview.found is None
+    left.set()
     wait(lambda: opened.session.images is not None and bool(shown))
     settled(row, wait)
     assert shown

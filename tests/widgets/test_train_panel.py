@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from napari_mid.plates.plate import Plate
 from napari_mid.settings import from_options
 from napari_mid.training.settings import PRESETS, PRETRAINED_RATE, TrainingSettings
 from napari_mid.widgets.train_plan import TrainingPlan, check_plan, class_counts, given_map, label_columns, preset_settings
-from napari_mid.widgets.train_process import Command, ending, progress_of
+from napari_mid.widgets.train_process import ending, progress_of
 from napari_mid.widgets.train_progress import duration
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -171,20 +170,6 @@ def test_lines_that_are_no_progress_are_left_alone() -> None:
     assert [duration(seconds) for seconds in (5, 100, 7200)] == ["5 s", "2 min", "2.0 h"]
 
 
-def test_a_command_that_is_left_alone_ends_and_can_be_gone_on_with(discs: Plate, tmp_path: Path) -> None:
-    plan = plan_of(discs, tmp_path / "m", settings=dataclasses.replace(TINY, steps=ENDLESS))
-    command = Command([*plan.arguments(), "--progress", "json"])
-    lines: list[str] = []
-    while not any('"training"' in line for line in lines):
-        assert command.status is None, lines
-        time.sleep(0.05)
-        lines += command.told()
-    command.leave()
-    assert command._process.wait(timeout=240) == 130
-    assert plan.unfinished
-    assert not Path(plan.out).exists()
-
-
 # -- the window -----------------------------------------------------------------------------------------------------------------
 
 
@@ -201,7 +186,7 @@ def panel(window: Any, discs: Plate, tmp_path: Path, wait: Wait) -> Any:
     return panel
 
 
-def test_start_stop_resume_and_the_model_is_loaded(panel: Any, window: Any, tmp_path: Path, wait: Wait) -> None:
+def test_a_training_that_is_stopped_is_offered_again(panel: Any, wait: Wait) -> None:
     panel.form.often.set_value("steps", ENDLESS)
     wait(panel.start_button.isEnabled)
     panel.start_button.click()
@@ -221,15 +206,20 @@ def test_start_stop_resume_and_the_model_is_loaded(panel: Any, window: Any, tmp_
     panel.start_button.click()
     wait(lambda: not panel.training.running)
     assert f"steps was {ENDLESS} and is {TINY.steps}" in panel.progress.outcome.text()
-    shutil.rmtree(panel.plan.work)
-    panel.out.setText(str(tmp_path / "second"))
+    assert panel.plan.unfinished
+    panel.out.setText(f"{panel.plan.out} anew")
     wait(panel.start_button.isEnabled)
     assert panel.start_button.text() == "Start training"
+
+
+def test_a_training_is_followed_to_its_end_and_the_model_is_loaded(panel: Any, window: Any, wait: Wait) -> None:
+    assert panel.start_button.text() == "Start training"
     panel.start_button.click()
+    assert not panel.data.isEnabled()
     wait(lambda: not panel.training.running)
-    wait(lambda: window.session.model.config.name == "second")
+    wait(lambda: window.session.model.config.name == "made")
     assert "is trained and loaded" in panel.progress.outcome.text()
-    assert "second" in panel.progress.card.toPlainText()
+    assert "made" in panel.progress.card.toPlainText()
     assert panel.progress.curves.last_step == TINY.steps
     assert not panel.plan.unfinished
 
@@ -268,6 +258,7 @@ def test_closing_the_dock_stops_the_training_and_the_next_one_offers_it(panel: A
     wait(lambda: command.status is not None)
     assert command.status == 130
     assert plan.unfinished
+    assert not Path(plan.out).exists()
     _, again = window.viewer.window.add_plugin_dock_widget("napari-mid", "Train model")
     assert not again.last.isHidden()
     again.restore_button.click()
