@@ -19,6 +19,12 @@ WINDOW_ONLY := $(if $(ON_SCREEN),$(if $(filter-out demo,$(MAKECMDGOALS)),,--wind
 # Tests never open windows on the user's screen where a virtual one can be had.
 VIRTUAL := $(shell [ "$$(uname)" != Linux ] || echo 'xvfb-run -a -s "-screen 0 1600x1000x24"')
 PYTEST := $(VIRTUAL) $(RUN)/python -m pytest
+# Tests that open windows, those of what runs without Qt, and all others.
+WINDOWS := tests/widgets
+NO_QT := tests/cli tests/test_without_qt.py
+ELSE := $(addprefix --ignore=,$(WINDOWS) $(NO_QT))
+PYTEST_NOQT := .venv-noqt/bin/python scripts/assert_no_qt.py && .venv-noqt/bin/python -m pytest -p no:napari \
+	-W ignore::pytest.PytestConfigWarning -m "not slow" $(NO_QT)
 
 # Installs $(2) into the environment $(1) at the versions of constraints.txt: with uv, else with pip.
 define install
@@ -38,8 +44,11 @@ else
 	$(VIRTUAL) $(RUN)/napari-mid demo --out demo-output
 endif
 
-test: lint test-noqt ## style, types, layers, then all tests but the slow ones
-	$(PYTEST) -m "not slow"
+# Windows wait more than they compute, so all other tests run beside theirs; what those told is shown at the end. The command line
+# is tested without Qt alone.
+test: lint .venv-noqt/installed ## style, types, layers, then all tests but the slow ones
+	$(RUN)/python scripts/at_once.py '$(PYTEST) -m "not slow" $(WINDOWS)' \
+	'status=0; { $(PYTEST_NOQT); } || status=1; $(RUN)/python -m pytest -m "not slow" $(ELSE) || status=1; exit $$status'
 
 test-slow: .venv/installed ## the slow tests: whole trainings
 	$(PYTEST) -m slow
@@ -52,8 +61,7 @@ lint: .venv/installed ## style, types, the direction of imports, the manifest
 	$(RUN)/npe2 validate napari-mid
 
 test-noqt: .venv-noqt/installed ## the core and the command line with no Qt binding installed
-	.venv-noqt/bin/python scripts/assert_no_qt.py
-	.venv-noqt/bin/python -m pytest -p no:napari -W ignore::pytest.PytestConfigWarning -m "not slow" tests/cli tests/test_without_qt.py
+	$(PYTEST_NOQT)
 
 demo-models: .venv/installed ## train the demo models that ship with the package: 15 minutes each
 	$(RUN)/python scripts/make_demo_model.py demo
