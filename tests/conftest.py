@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from napari_mid.model.network import MidModel
 
 # napari's settings are those of nobody, and are kept nowhere; napari reads this when it is imported
 os.environ["NAPARI_CONFIG"] = ""
+# a busy machine finds no mistakes: no example has to come or to be tried within some time
+settings.register_profile("napari-mid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("napari-mid")
 DATA = Path(os.environ.get("NAPARI_MID_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 

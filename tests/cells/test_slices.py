@@ -32,7 +32,7 @@ def naive(image, centroids, size, low, high, normalisation):
 coordinates = st.floats(-25, 35, allow_nan=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(st.integers(1, 3), st.integers(1, 14), st.integers(1, 14)),
     centroids=st.lists(st.tuples(coordinates, coordinates), max_size=6),

@@ -52,7 +52,7 @@ def by_scikit_learn(
 
 
 @given(UNITS, st.sampled_from([0.0, 0.25, 0.5, 0.7]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_metric_is_that_of_scikit_learn_for_any_weights(units: list[tuple[bool, float, int]], threshold: float) -> None:
     truth, scores, weights = (
         np.array([u[0] for u in units]),
@@ -67,7 +67,7 @@ def test_every_metric_is_that_of_scikit_learn_for_any_weights(units: list[tuple[
 
 
 @given(UNITS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_undefined_has_a_reason_and_what_is_defined_has_none(units: list[tuple[bool, float, int]]) -> None:
     truth, scores = np.array([u[0] for u in units]), np.array([u[1] for u in units])
     found = binary_metrics(truth, scores, np.ones((1, len(units))), 0.5)
@@ -166,7 +166,7 @@ def test_an_interval_of_rarely_defined_values_is_not_given() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(3, 4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_several_classes_as_scikit_learn_counts_them(seed: int, n_classes: int) -> None:
     rng = np.random.default_rng(seed)
     truth = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, 20)])

@@ -62,7 +62,7 @@ def test_what_was_done_since_the_start_is_not_overridden() -> None:
     assert Exclusions().bring_back("/p") == {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text() | st.from_regex(r'\{"plate": "/p", "wells": .{0,40}\}', fullmatch=True))
 def test_damaged_files_hold_nothing(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -50,7 +50,7 @@ def test_damaged_files_end_in_a_plate_or_one_line(real_data: Path, tmp_path_fact
     content = source.read_bytes()
 
     @given(damages=DAMAGES)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     def check(damages: list[tuple[float, str, int]]) -> None:
         (folder / source.name).write_bytes(damaged(content, damages))
         try:

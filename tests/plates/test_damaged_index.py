@@ -58,7 +58,7 @@ def damaged(content: bytes, damages: list[Damage]) -> bytes:
 
 
 @given(damages=DAMAGES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_index_ends_in_a_plate_or_one_line(index_copy: IndexCopy, damages: list[Damage]) -> None:
     index_copy.path.write_bytes(damaged(index_copy.content, damages))
     try:

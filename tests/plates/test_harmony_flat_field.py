@@ -104,7 +104,7 @@ def test_a_profile_that_makes_no_sense_is_a_warning_and_no_correction(write_harm
 
 
 @given(st.lists(st.tuples(st.integers(0, len(PROFILE) - 1), st.sampled_from('{}[],:"9e-x\n'), st.booleans()), max_size=5))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_however_a_profile_is_damaged(damages: list[tuple[int, str, bool]]) -> None:
     text = PROFILE
     for at, put, insert in damages:

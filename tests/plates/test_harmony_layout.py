@@ -107,7 +107,7 @@ def test_layers_of_one_name_stay_apart(index: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, len(FLAT) - 1), st.integers(0, 127), st.booleans()), max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_however_a_layout_is_damaged(tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int, bool]]) -> None:
     text = FLAT
     for at, code, cut in damages:

@@ -115,7 +115,7 @@ Damage = tuple[float, str, bytes]
         max_size=8,
     )
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_damaged_htd_ends_in_a_plate_or_one_line(htd_copy: tuple[Path, bytes], damages: list[Damage]) -> None:
     path, content = htd_copy
     data = bytearray(content)

@@ -238,7 +238,7 @@ ODD = st.text(st.sampled_from(list("wellrowcolumnconcentrationunitroleAB019.,;\t
 
 
 @given(head=st.sampled_from(["", "well,", "well;concentration;unit\n", "row\tcolumn\tx\n", "well,role\nA1,"]), text=ODD)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_a_plate_map_or_one_line(tmp_path_factory: pytest.TempPathFactory, head: str, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes((head + text).encode())

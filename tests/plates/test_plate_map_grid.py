@@ -238,7 +238,7 @@ def maps(draw: st.DrawFn) -> tuple[tuple[int, int], dict[str, dict[str, str]]]:
 
 
 @given(case=maps(), titles=st.booleans(), kind=st.sampled_from([",", "\t", ";", "xlsx", "sheets"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_grids_come_back(
     tmp_path_factory: pytest.TempPathFactory,
     case: tuple[tuple[int, int], dict[str, dict[str, str]]],
@@ -275,7 +275,7 @@ def test_any_grids_come_back(
     content=st.binary(max_size=200),
     head=st.sampled_from([b"", b",1,2,3\nA,", b"PK\x03\x04", b"\xff\xfe,\x001\x00", b"x;1;2;3\nA;"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_a_plate_map_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, head: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.csv"
     path.write_bytes(head + content)
@@ -288,7 +288,7 @@ PIECE = st.sampled_from(
 
 
 @given(pieces=st.lists(PIECE, max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_pieces_of_grids_are_a_plate_map_or_one_line(tmp_path_factory: pytest.TempPathFactory, pieces: Sequence[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "pieces.csv"
     path.write_text("".join(pieces))
@@ -296,7 +296,7 @@ def test_any_pieces_of_grids_are_a_plate_map_or_one_line(tmp_path_factory: pytes
 
 
 @given(damages=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_damaged_workbook_is_a_plate_map_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, damages: Sequence[tuple[float, int]]
 ) -> None:

@@ -35,7 +35,7 @@ def test_a_compound_on_both_sides_is_refused_whatever_its_spelling() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "A", " b", "b", "c d", "cd"]), st.booleans()), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_guard_lets_through_exactly_the_splits_that_do_not_leak(bags: list[tuple[str, bool]]) -> None:
     names, held = [name for name, _ in bags], np.array([out for _, out in bags], dtype=bool)
     leaks = {same_group(n) for n, out in bags if out} & {same_group(n) for n, out in bags if not out}

@@ -14,7 +14,7 @@ PARTS = [RNG.random((n, 4, 4, 2)).astype(np.float16) for n in (3, 1, 5)]
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=20))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_cells_come_in_the_order_asked_for(cells: list[int]) -> None:
     read = Slices(PARTS).read(np.array(cells))
     assert torch.equal(read, torch.from_numpy(np.concatenate(PARTS)[cells]).permute(0, 3, 1, 2))

@@ -15,7 +15,7 @@ MakeBags = Callable[..., LabelledBags]
 
 
 @given(st.integers(2, 5), st.integers(5, 9), st.integers(5, 9), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_folds_hold_every_group_once_and_all_classes(n_folds: int, n_no: int, n_yes: int, seed: int) -> None:
     from napari_mid.training.slices import Slices
 

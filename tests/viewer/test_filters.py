@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_mid.errors import SettingsError
@@ -56,7 +56,6 @@ def test_no_rows() -> None:
     assert matching(TABLE.iloc[:0], "compound = DMSO").shape == (0,)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_a_mask_or_a_sentence(text: str) -> None:
     with contextlib.suppress(SettingsError):
