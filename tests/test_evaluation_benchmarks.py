@@ -41,6 +41,8 @@ def test_an_ec50_is_found_again_with_an_interval_that_holds_it(part) -> None:  #
     assert fitted.low < fitted.curve.ec50 < fitted.high
     assert fitted.curve.ec50 == pytest.approx(20, rel=0.15)
     assert fitted.high - fitted.low < 10
+    step = dose_module.fit_with_interval(dose, (dose > 20).astype(float), n=10)
+    assert (step.low, step.high) == pytest.approx((16, 32)), "a jump from one dose to the next says no more than that"
     flat = dose_module.fit_sigmoid(dose, np.full(len(dose), 0.5))
     assert np.isfinite(flat.ec50)
 

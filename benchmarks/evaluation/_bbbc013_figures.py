@@ -73,8 +73,8 @@ def _spike_in(spiked: pd.DataFrame) -> Figure:
     names = [column.removeprefix("auroc_") for column in spiked.columns if column.startswith("auroc_")]
     for number, name in enumerate(names):
         mean = some.groupby("fraction")[f"auroc_{name}"].mean().dropna()
-        style = {"color": "black", "linestyle": ":"} if name == RATIO else {"color": (MID_COLOUR, *COLOURS)[number % 7]}
-        found.plot(mean.index, mean.to_numpy(), "o-" if name != RATIO else "s:", markersize=4, label=in_words(name), **style)
+        line, colour = ("s:", "black") if name == RATIO else ("o-", (MID_COLOUR, *COLOURS)[number % 7])
+        found.plot(mean.index, mean.to_numpy(), line, markersize=4, label=in_words(name), color=colour)
     found.set(ylabel="AUROC", title="spiked cells found", ylim=(-0.02, 1.02))
     found.axhline(0.5, linestyle="--", color=GREY, linewidth=1)
     found.legend(fontsize=7.5)

@@ -34,7 +34,7 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A sigmoid and the 95 % bootstrap interval of its EC50, in the unit of the doses."""
+    """A sigmoid and the 95 % bootstrap interval of its EC50, in the unit of the doses, no narrower than the doses can tell."""
 
     curve: Sigmoid
     low: float
@@ -73,4 +73,9 @@ def fit_with_interval(dose: Floats, score: Floats, seed: int = 0, n: int = 300) 
         drawn = np.concatenate([rng.choice(rows, len(rows)) for rows in members])
         found.append(fit_sigmoid(dose[drawn], score[drawn]).ec50)
     low, high = np.percentile(found, (2.5, 97.5))
-    return Fitted(fit_sigmoid(dose, score), float(low), float(high))
+    curve = fit_sigmoid(dose, score)
+    if curve.slope > 0.99 * SLOPES[1]:
+        # scores jump from one dose to the next: the EC50 may lie anywhere between, and resamples all jump at the same place
+        low = min([low, *np.sort(dose[dose < curve.ec50])[-1:]])
+        high = max([high, *np.sort(dose[dose > curve.ec50])[:1]])
+    return Fitted(curve, float(low), float(high))
