@@ -172,9 +172,12 @@ def measure(plate: Path, model: Path | None, folder: Path) -> dict[str, Any]:
             canvas.measure.setCurrentText(measure)
             app.processEvents()
     kept, cancels = session.result, []
-    for wait in np.linspace(0.05, 2.0, CANCELS):
+    for wait in np.linspace(0.05, 0.8, CANCELS):
         actions.run()
         settle(float(wait))
+        if not window.jobs.running("run"):  # it was through before
+            kept = session.result
+            continue
         begun = time.perf_counter()
         actions.cancel()
         app.processEvents()

@@ -204,3 +204,12 @@ def test_curves_are_worked_out_on_request_and_belong_to_their_result(scored: Win
     wait(lambda: not scored.jobs.running("exclude"))
     assert session.result.curves is None
     assert evidence.plot.curves is None
+
+
+def test_a_picture_that_is_asked_for_when_the_images_have_gone_is_none(scored: Window, galleries: Galleries) -> None:
+    index = galleries.relevant.slices.index(0)
+    asked: list[object] = []
+    # Qt paints when it likes: between two of the events that another well emits, too
+    scored.session.events.well_changed.connect(lambda: asked.append(index.data(Qt.ItemDataRole.DecorationRole)))
+    scored.actions.step_well(1)
+    assert asked == [None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_mid.plates.plate import Plate
+from napari_mid.progress import Progress
 from napari_mid.session import Message
+from napari_mid.widgets.steps import Located
 from napari_mid.widgets.window import MID, PLATE, Window
+from napari_mid.widgets.work import Partial
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -140,3 +145,28 @@ def test_results_bring_their_model_where_it_is_still_there(
     wait(lambda: session.result is not None)
     assert session.model.hash == saved.hash
     assert session.result.score == pytest.approx(before.score)
+
+
+def test_cancel_leaves_a_result_whose_nuclei_are_located_anew(
+    scored: Window, plate: Plate, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scored.session
+    nuclei = dict(session.nuclei)
+    kept(scored, wait)
+    scored.actions.show_plate(plate)
+    wait(lambda: session.result is not None and session.images is not None)
+    before = session.result
+    assert session.nuclei is None
+
+    def steps(*_: Any) -> Any:
+        yield Partial(Located(nuclei))
+        while True:
+            yield Progress("encoding", 1, 2)
+            time.sleep(0.01)
+
+    monkeypatch.setattr("napari_mid.widgets.actions.run_steps", steps)
+    scored.actions.run()
+    wait(lambda: session.work is not None and "encoding" in session.work.detail)
+    scored.actions.cancel()
+    assert session.result is before
+    assert scored.presenter.points_layer.name == "relevance"

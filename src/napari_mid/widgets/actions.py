@@ -192,21 +192,22 @@ class Actions(PlateActions):
         self.finish_edits()
         well, key = session.well, session.image_key(session.well)
         steps = run_steps(session, plate, well)
-        expected = session.result_key(well)
+        expected, held = session.result_key(well), session.result is not None
+        located: list[Located] = []
 
         def take(part: object) -> None:
-            nonlocal expected
             if isinstance(part, IntensityRange):
                 session.offer_intensity(key[:1], part)
-            elif isinstance(part, Located) and session.result_key(well) == expected:
-                self._take_nuclei(key, part)
-                expected = session.result_key(well)  # our own nuclei do not make our result outdated
+            elif isinstance(part, Located):
+                located.append(part)
+                if not held:  # else the earlier result, which goes with other nuclei, stays until there is another
+                    take_nuclei()
 
-        def show(result: WellResult) -> None:
-            if not session.offer_result(expected, result):
-                session.tell(f"Model, channels or nuclei changed while {well} was scored; press Run again.", "warning")
-                return
-            self.excluder.tell_lost(result)
+        def take_nuclei() -> None:
+            nonlocal expected
+            while located and session.result_key(well) == expected:
+                self._take_nuclei(key, located.pop())
+                expected = session.result_key(well)  # our own nuclei do not make our result outdated
 
         def end(error: MidError | None = None) -> None:
             session.progress.running = ""
@@ -215,11 +216,18 @@ class Actions(PlateActions):
 
         def done(result: WellResult) -> None:
             end()
-            show(result)
+            take_nuclei()
+            self._take_result(expected, result)
 
         self._stop_measuring()
         self.jobs.start("run", f"scoring {well}", steps, done, partial=take, failed=end, on_cancel=end)
         session.progress.running = well
+
+    def _take_result(self, expected: tuple[object, ...], result: WellResult) -> None:
+        if self.session.offer_result(expected, result):
+            self.excluder.tell_lost(result)
+        else:
+            self.session.tell(f"Model, channels or nuclei changed while {result.well} was scored; press Run again.", "warning")
 
     def score_all(self) -> None:
         """Score every well with images; each result is kept as it comes, also when the rest is cancelled."""

@@ -54,8 +54,8 @@ class CanvasRow(Section):
         for widgets in (
             (QLabel("dots"), self.measure, self.colours),
             (QLabel("show"), self.ends, self.how_many),
-            (QLabel("contrast"), self.contrast, self.by_size),
-            (self.compare,),
+            (QLabel("contrast"), self.contrast),
+            (self.by_size, self.compare),
         ):
             row = QHBoxLayout()
             for widget in widgets:

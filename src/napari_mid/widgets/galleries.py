@@ -262,18 +262,19 @@ class Galleries(Section):
         assert self.session.model is not None
         return strip_ratio(len(self.session.contract.channels), self.session.model.config.slice_px, together=self._together)
 
-    def _picture(self, row: int) -> Strip:
-        """The picture of a cell of the open well, made when it comes into view."""
+    def _picture(self, row: int) -> Strip | None:
+        """The picture of a cell of the open well, made when it comes into view.
+
+        Qt may ask for one after the images have gone and before the list is cleared.
+        """
         session = self.session
         plate, images, result, contract = session.plate, session.images, session.result, session.contract
         model, intensity = session.model, session.intensity
         outlined = session.outlined if "galleries" in session.outlines_on else None
-        assert plate is not None
-        assert images is not None
-        assert result is not None
-        assert contract is not None
-        assert model is not None
-        assert intensity is not None
+        if plate is None or images is None or result is None or contract is None or model is None or intensity is None:
+            return None
+        if row >= result.n_cells:
+            return None
         # the cells are the same where others of them are left out
         made_from = (plate, images, result.embeddings, contract, intensity, model, outlined, *self._style)
         if not _same(made_from, self._pictures_of) or len(self._strips) > MOST_STRIPS:
@@ -320,7 +321,9 @@ class Galleries(Section):
         unknown = np.full((3, 2), np.nan, dtype=np.float32)
         strips: dict[int, Strip] = {}
 
-        def picture(number: int) -> Strip:
+        def picture(number: int) -> Strip | None:
+            if self.session.plate is None or self.session.contract is None:
+                return None
             if number not in strips:
                 strips[number] = self._strip(cells[number].planes, unknown)
             return strips[number]

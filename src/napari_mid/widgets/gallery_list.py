@@ -27,14 +27,14 @@ class Entry:
 
 
 class SliceModel(QAbstractListModel):
-    """The cells of a list; `picture` makes the picture of one."""
+    """The cells of a list; `picture` makes the picture of one, or gives None where there is none any more."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
-        self._picture: Callable[[int], Strip] | None = None
+        self._picture: Callable[[int], Strip | None] | None = None
 
-    def show(self, entries: Sequence[Entry], picture: Callable[[int], Strip]) -> None:
+    def show(self, entries: Sequence[Entry], picture: Callable[[int], Strip | None]) -> None:
         """Show other cells, or the same ones with other pictures or labels."""
         same = [entry.cell for entry in entries] == [entry.cell for entry in self.entries]
         if not same:
@@ -57,7 +57,8 @@ class SliceModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.label
         if role == Qt.ItemDataRole.DecorationRole:
-            return self._picture(entry.cell).icon if self._picture is not None else None
+            strip = self._picture(entry.cell) if self._picture is not None else None
+            return strip.icon if strip is not None else None
         if role == Qt.ItemDataRole.ForegroundRole:
             return QColor(entry.colour) if entry.colour else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -93,7 +94,7 @@ class GalleryList(QListView):
         """The cells that are listed, from top to bottom."""
         return [entry.cell for entry in self.slices.entries]
 
-    def show_cells(self, entries: Sequence[Entry], picture: Callable[[int], Strip], ratio: float) -> None:
+    def show_cells(self, entries: Sequence[Entry], picture: Callable[[int], Strip | None], ratio: float) -> None:
         """Show `entries`, whose pictures are `ratio` times as wide as high."""
         self._ratio = ratio
         self.slices.show(entries, picture)
