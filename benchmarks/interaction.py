@@ -110,7 +110,7 @@ def measure(plate: Path, model: Path | None, folder: Path) -> dict[str, Any]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_mid.model.folder import demo_model_path, load_model
+    from napari_mid.model.folder import demo_model_path
     from napari_mid.reports.settings import ReportSettings
     from napari_mid.widgets.exporter import SCREENSHOT
     from napari_mid.widgets.open import open_layout
@@ -135,7 +135,8 @@ def measure(plate: Path, model: Path | None, folder: Path) -> dict[str, Any]:
         end = time.monotonic() + seconds
         until(lambda: time.monotonic() > end)
 
-    session.model = load_model(model or demo_model_path())
+    actions.load_model(model or demo_model_path())
+    until(lambda: session.model is not None)
     settle()
     dog = Watchdog()
     with dog.watch("nothing"):

@@ -78,3 +78,8 @@ def test_wells_without_cells_or_score_show_no_number():
 def test_own_columns_of_the_plate_map_speak_where_there_is_no_compound() -> None:
     assert condition_text({"genotype": "Null", "well": "B07", "note": None}) == "genotype Null"
     assert condition_text({"genotype": "Null", "compound": "DMSO"}) == "DMSO"
+
+
+def test_a_model_that_is_called_one_is_not_called_so_twice() -> None:
+    assert "model demo model" not in _text(Caption("P", "A01", score=0.5, model_name="demo model (cardiotox), simulated cells"))
+    assert "model herg_model" in _text(Caption("P", "A01", score=0.5, model_name="herg_model"))

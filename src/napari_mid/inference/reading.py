@@ -95,8 +95,10 @@ class SetReader:
             tokens = _finish(blocks[0], self.tokens[rows], self._qkv[rows])
             for block in blocks[1:-1]:
                 tokens = block(tokens)
-        cls, logits = _first_row(blocks[-1], tokens)
-        return self.model.head(cls), attention_over_slices(logits.float())
+        # the last block costs next to nothing, and bfloat16 would give cells that differ the same attention
+        with torch.autocast(tokens.device.type, enabled=False):
+            cls, logits = _first_row(blocks[-1], tokens.float())
+            return self.model.head(cls), attention_over_slices(logits)
 
 
 def _finish(block: Block, tokens: Tensor, qkv: Tensor) -> Tensor:

@@ -104,7 +104,8 @@ class Caption:
     def lines(self) -> list[CaptionLine]:
         """The lines of the title block."""
         title = [f"Plate {self.plate}", f"well {self.well}", condition_text(self.condition), self.reading, self.region]
-        model = [f"model {self.model_name}" if self.model_name else "", self.model_hash[:HASH_LENGTH]]
+        known = "model" in self.model_name.split()  # "demo model (cardiotox)" need not be called a model
+        model = [self.model_name if known or not self.model_name else f"model {self.model_name}", self.model_hash[:HASH_LENGTH]]
         model += ["" if math.isnan(self.threshold) else f"threshold {self.threshold:g}", self.date.isoformat()]
         lines = [CaptionLine(_joined(title), "title"), CaptionLine(self._score_line()), CaptionLine(_joined(model), "quiet")]
         if self.cautions():

@@ -41,6 +41,8 @@ def among_controls(score: float, controls: Sequence[float]) -> str:
     if not controls or not isfinite(score):
         return ""
     below = sum(control < score for control in controls)
+    if len(controls) == 1:  # a percentage of one says more than is known
+        return f"{'' if below else 'not '}above the one other negative-control well"
     return f"above {100 * below / len(controls):.0f} % of {len(controls)} negative-control wells"
 
 

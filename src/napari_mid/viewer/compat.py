@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -32,6 +33,15 @@ def batched(viewer: Any) -> AbstractContextManager[None]:
     """Several layers are removed as one: 0.9 collects Python's garbage, which takes long, for each removal by itself."""
     found: AbstractContextManager[None] = getattr(viewer.layers, "batched_update", nullcontext)()
     return found
+
+
+def spare_collections() -> None:
+    """Keep what is loaded by now, a million objects of torch and others, out of Python's garbage collections, once a process.
+
+    napari collects garbage whenever layers are removed, so at every change of the well, and the window stands still meanwhile.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 def is_open(viewer: Any) -> bool:

@@ -15,6 +15,7 @@ from napari_mid.images.intensity import IntensityRange
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.session import Session
+from napari_mid.viewer.compat import spare_collections
 from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
@@ -86,6 +87,7 @@ class Actions(PlateActions):
         if key != self.session.model_key():
             return  # another model was chosen meanwhile
         model, device = loaded
+        spare_collections()  # torch is there now
         self.session.device_label = device
         self.session.model = model
         self._maybe_run()

@@ -52,7 +52,8 @@ class CanvasRow(Section):
         self.compare.setToolTip("Show a negative-control well beside this one: same contrast, moved and zoomed together (B)")
         self.compare.toggled.connect(actions.compare.emit)
         for widgets in (
-            (QLabel("dots"), self.measure, self.colours),
+            (QLabel("dots"), self.measure),
+            (QLabel("colours"), self.colours),
             (QLabel("show"), self.ends, self.how_many),
             (QLabel("contrast"), self.contrast),
             (self.by_size, self.compare),

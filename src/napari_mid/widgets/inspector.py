@@ -150,7 +150,7 @@ def left_out_text(found: CellFacts) -> str:
     out = found.left_out
     if not np.isfinite(out.change):
         return "The only cell of its well cannot be taken out."
-    error = f" ({out.standard_error:.2g})" if np.isfinite(out.standard_error) else ""
+    error = f" ± {out.standard_error:.2g}" if np.isfinite(out.standard_error) else ""
     return (
         f"taken out of sets of {out.set_size} cells: log-odds of “{found.positive}” "
         f"{'fall' if out.change > 0 else 'rise'} by <b>{abs(out.change):.3g}</b>{error}"
@@ -161,7 +161,7 @@ def cell_facts(row: Any) -> str:
     """The numbers of a cell, a line each."""
     lines = []
     if np.isfinite(row["relevance"]) and not row["excluded"]:
-        error = f" ({row['relevance_se']:.2g})" if np.isfinite(row["relevance_se"]) else ""
+        error = f" ± {row['relevance_se']:.2g}" if np.isfinite(row["relevance_se"]) else ""
         lines += [f"relevance <b>{row['relevance']:.2f}</b>{error}, percentile {row['percentile']:.0f}"]
         lines += [f"raw attention {row['attention']:.3g}"]
     if np.isfinite(row["score_alone"]):

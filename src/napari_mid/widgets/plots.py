@@ -224,7 +224,10 @@ class CurvePlot(Plot):
             y = frame.bottom() - value * frame.height()
             painter.drawText(QRectF(0, y - 7, 22, 14), Qt.AlignmentFlag.AlignRight, f"{value:g}")
             x = frame.left() + value * frame.width()
-            painter.drawText(QRectF(x - 25, frame.bottom() + 2, 50, 14), Qt.AlignmentFlag.AlignCenter, f"{100 * value:g} %")
+            last = value == 1.0  # there is no room beside the frame
+            box = QRectF(x - 50 if last else x - 25, frame.bottom() + 2, 50, 14)
+            side = Qt.AlignmentFlag.AlignRight if last else Qt.AlignmentFlag.AlignHCenter
+            painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, f"{100 * value:g} %")
         share = curves.fractions
         for low, high, mean in (
             (curves.random_low, curves.random_high, curves.random),

@@ -75,7 +75,9 @@ class RunRow(Section):
         if work is not None:
             self.bar.setRange(0, 0 if work.fraction is None else 1000)
             self.bar.setValue(round(1000 * (work.fraction or 0.0)))
-        show_text(self.doing, "" if work is None else f"{work.what}: {work.detail}" if work.detail else work.what)
+        show_text(
+            self.doing, "" if work is None else f"{work.what}: {work.detail}" if work.detail not in ("", work.what) else work.what
+        )
         show_text(self.failure, self._failure)
         show_text(self.guide, "" if running or self._failure else next_step(session))
 
