@@ -12,9 +12,9 @@ from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text
-from napari_mid.viewer.cells import cell_positions, nearest
+from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
-from napari_mid.viewer.dot_layer import add_dots, show_chosen
+from napari_mid.viewer.dot_layer import add_dots, cell_at, show_chosen
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: What the channels of both wells share: a change of one is one of the other.
 LINKED = ("visible", "contrast_limits", "colormap", "gamma", "opacity")
-#: A dot takes the mouse this far from its centre, in pixels of the canvas.
-REACH_CANVAS_PX = 8.0
 
 
 class Beside:
@@ -198,7 +196,5 @@ class Beside:
         layer, result = self._dots, self._result
         if layer is None or result is None or not len(layer.data):
             return ""
-        point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
-        reach = max(0.5 * float(np.median(layer.size)), REACH_CANVAS_PX / self._cameras[1].zoom / float(layer.scale[-1]))
-        row = nearest(layer.data, point, reach)
-        return "" if row is None else cell_text(result, int(layer.features["cell"].iloc[row]))
+        cell = cell_at(layer, position, 0.5 * float(np.median(layer.size)), self._cameras[1].zoom)
+        return "" if cell is None else cell_text(result, cell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_mid.reports.annotated import DOT_PART
 from napari_mid.reports.colours import RELEVANCE_COLORMAPS
 from napari_mid.reports.dots import DotLook, dot_sizes
-from napari_mid.viewer.cells import relevance_features
+from napari_mid.viewer.cells import nearest, relevance_features
 
 #: Name of the layer.
 RELEVANCE = "relevance"
@@ -27,10 +27,20 @@ OUT_WIDTH, OUT_COLOUR = 0.12, (0.66, 0.68, 0.71, 0.9)
 #: Diameter of a dot on the canvas as a part of the one in exported pictures, and how much larger the selected one is.
 DOT_SIZE, LARGER = 1.3, 1.4
 
+#: A dot takes the mouse at least this far from its centre, in pixels of the canvas.
+REACH_CANVAS_PX = 6.0
+
 
 def is_dots(layer: Any | None) -> bool:
     """Whether `layer` is one of dots, not of the rings of nuclei that are not scored."""
     return layer is not None and CELL in layer.features
+
+
+def cell_at(layer: Any, position: Sequence[float], reach_px: float, zoom: float) -> int | None:
+    """The cell whose dot is within reach of a world `position`: `reach_px` of the image, or `REACH_CANVAS_PX` of the canvas."""
+    point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
+    row = nearest(layer.data, point, max(reach_px, REACH_CANVAS_PX / zoom / float(layer.scale[-1])))
+    return None if row is None else int(layer.features[CELL].iloc[row])
 
 
 def features_of(cells: pd.DataFrame, rows: NDArray[np.int64], look: DotLook) -> pd.DataFrame:

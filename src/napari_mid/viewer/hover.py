@@ -79,6 +79,11 @@ class Hover:
         self.label.tell(text, QPoint(int(event.pos[0]), int(event.pos[1])))
 
 
+def error_text(standard_error: float) -> str:
+    """A standard error as it stands behind its value; empty where it is not known."""
+    return f" ± {standard_error:.2g}" if np.isfinite(standard_error) else ""
+
+
 def cell_text(result: WellResult, cell: int) -> str:
     """The numbers of a cell in two lines."""
     row = result.cells.iloc[cell]
@@ -86,9 +91,8 @@ def cell_text(result: WellResult, cell: int) -> str:
     first = [f"cell {cell + 1:,}", "left out of the score" if row["excluded"] else f"rank {int(row['rank']):,} of {left:,}"]
     second = []
     if np.isfinite(row["relevance"]) and not row["excluded"]:
-        error = f" ({row['relevance_se']:.2g})" if np.isfinite(row["relevance_se"]) else ""
         second = [
-            f"relevance {row['relevance']:.2f}{error}",
+            f"relevance {row['relevance']:.2f}{error_text(row['relevance_se'])}",
             f"percentile {row['percentile']:.0f}",
             f"attention {row['attention']:.3g}",
         ]

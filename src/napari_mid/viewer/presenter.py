@@ -17,9 +17,9 @@ from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.reports.dots import MEASURES, DotLook
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions, nearest
+from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.compat import camera, canvas_widget, scale_bar, text_overlay
-from napari_mid.viewer.dot_layer import CELL, add_dots, is_dots, recolour, show_chosen
+from napari_mid.viewer.dot_layer import CELL, add_dots, cell_at, is_dots, recolour, show_chosen
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.layers import remove
@@ -42,8 +42,6 @@ EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Del
 RING_SIZE = 1.7
 #: Size of the words on the canvas, and where it has a neighbour.
 FONT, NARROW_FONT = 10, 8
-#: A dot takes clicks at least this far from its centre, in pixels of the canvas.
-REACH_CANVAS_PX = 6.0
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
 CLOSE_ZOOM = 1.5
 
@@ -381,10 +379,7 @@ class Presenter:
         layer = self.points_layer
         if layer is None or not layer.visible or not is_dots(layer) or not len(layer.data):
             return None
-        point = np.asarray(layer.world_to_data(position), dtype=float)[-2:]
-        reach = max(0.5 * RING_SIZE * self._diameter, REACH_CANVAS_PX / camera(self.viewer).zoom / float(layer.scale[-1]))
-        row = nearest(layer.data, point, reach)
-        return None if row is None else int(layer.features[CELL].iloc[row])
+        return cell_at(layer, position, 0.5 * RING_SIZE * self._diameter, camera(self.viewer).zoom)
 
 
 def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:

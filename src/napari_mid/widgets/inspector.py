@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_mid.inference.exclusions import COLUMNS
 from napari_mid.plates.roles import channel_colours
 from napari_mid.session import Session
+from napari_mid.viewer.hover import error_text
 from napari_mid.viewer.thumbnails import cell_slices, contours, scale_of
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.cell_explainer import CellFacts
@@ -150,10 +151,9 @@ def left_out_text(found: CellFacts) -> str:
     out = found.left_out
     if not np.isfinite(out.change):
         return "The only cell of its well cannot be taken out."
-    error = f" ± {out.standard_error:.2g}" if np.isfinite(out.standard_error) else ""
     return (
         f"taken out of sets of {out.set_size} cells: log-odds of “{found.positive}” "
-        f"{'fall' if out.change > 0 else 'rise'} by <b>{abs(out.change):.3g}</b>{error}"
+        f"{'fall' if out.change > 0 else 'rise'} by <b>{abs(out.change):.3g}</b>{error_text(out.standard_error)}"
     )
 
 
@@ -161,8 +161,7 @@ def cell_facts(row: Any) -> str:
     """The numbers of a cell, a line each."""
     lines = []
     if np.isfinite(row["relevance"]) and not row["excluded"]:
-        error = f" ± {row['relevance_se']:.2g}" if np.isfinite(row["relevance_se"]) else ""
-        lines += [f"relevance <b>{row['relevance']:.2f}</b>{error}, percentile {row['percentile']:.0f}"]
+        lines += [f"relevance <b>{row['relevance']:.2f}</b>{error_text(row['relevance_se'])}, percentile {row['percentile']:.0f}"]
         lines += [f"raw attention {row['attention']:.3g}"]
     if np.isfinite(row["score_alone"]):
         lines.append(f"score of this cell alone {row['score_alone']:.2f}")
