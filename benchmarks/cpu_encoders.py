@@ -117,7 +117,8 @@ def onnx_ways(network: torch.nn.Module, calibration: torch.Tensor, folder: Path)
 def ways(model: MidModel, calibration: torch.Tensor, folder: Path) -> dict[str, Run]:
     """All that can run here."""
     found: dict[str, Run] = {name: Encoder(model, CPU, name) for name in ("float32", "bfloat16")}
-    network = folded(model.encoder)
+    size = model.config.slice_px
+    network = folded(model.encoder, (len(model.config.channels), size, size))
     makers: dict[str, Callable[[], dict[str, Run]]] = {
         "OpenVINO float32": lambda: {"OpenVINO float32": Encoder(model, CPU, "float32", engine="openvino")},
         "OpenVINO bfloat16": lambda: {"OpenVINO bfloat16": Encoder(model, CPU, "bfloat16", engine="openvino")},

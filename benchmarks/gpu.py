@@ -152,7 +152,7 @@ def encoder_part(model: MidModel, device: torch.device, repeats: int) -> dict[st
 def variants_part(model: MidModel, device: torch.device, repeats: int) -> dict[str, Any]:
     """Slices a second of other ways to run the same network in bfloat16."""
     size, channels = model.config.slice_px, len(model.config.channels)
-    network = folded(model.encoder).to(device, torch.bfloat16).to(memory_format=torch.channels_last)
+    network = folded(model.encoder, (channels, size, size)).to(device, torch.bfloat16).to(memory_format=torch.channels_last)
     whole = torch.rand((SLICES, channels, size, size), device=device).to(torch.bfloat16)
     slices = whole.contiguous(memory_format=torch.channels_last)
     eight = torch.nn.functional.pad(whole, (0, 0, 0, 0, 0, 8 - channels)).contiguous(memory_format=torch.channels_last)

@@ -117,11 +117,12 @@ class Encoder:
 
     def _made(self) -> Callable[[Tensor], Tensor]:
         """The network in the precision of now."""
-        network = folded(self.model.encoder)
+        size = self.model.config.slice_px
+        shape = len(self.model.config.channels), size, size
+        network = folded(self.model.encoder, shape)
         if self.engine == "openvino":
-            size = self.model.config.slice_px
             precision = "float32" if self.precision == AUTO else self.precision
-            return OpenVinoNetwork(network, (len(self.model.config.channels), size, size), precision, self.batch_size)
+            return OpenVinoNetwork(network, shape, precision, self.batch_size)
         return network.to(device=self.device, dtype=self._dtype).to(memory_format=torch.channels_last)
 
     @property
