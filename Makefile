@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 RUN := .venv/bin
-EVERYTHING := .[all,test,dev]
+EVERYTHING := .[all,anndata,evaluate,test,dev]
 ON_SCREEN := $(shell [ "$$(uname)" != Linux ] || [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] && echo yes)
 WINDOW_ONLY := $(if $(ON_SCREEN),$(if $(filter-out demo,$(MAKECMDGOALS)),,--window-only))
 # Tests never open windows on the user's screen where a virtual one can be had.

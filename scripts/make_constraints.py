@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +20,7 @@ def resolved() -> list[str]:
     """The lines ``name==version`` or ``name==version ; marker`` of every package, on any system."""
     command = [
         *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml"),
-        *("--extra", "all", "--extra", "test", "--extra", "dev"),
+        *("--extra", "all", "--extra", "test", "--extra", "dev", "--extra", "evaluate", "--extra", "anndata"),
         *("--universal", "--python-version", "3.11", "--upgrade"),
         *("--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"),
     ]
@@ -26,18 +28,21 @@ def resolved() -> list[str]:
     return [line for line in done.stdout.splitlines() if "==" in line]
 
 
-def tidy(line: str) -> str | None:
-    """The pin of `line`; a constraint needs a marker only where the package exists for one system alone."""
-    pin, _, marker = (part.strip() for part in line.partition(";"))
-    if pin.partition("==")[0] in NOT_OURS or ELSEWHERE.search(marker):
-        return None
-    return f'{pin} ; sys_platform == "linux"' if LINUX_ONLY.match(pin) else pin
+def tidy(lines: Sequence[str]) -> list[str]:
+    """The pins of `lines`; one needs a marker only where the package exists for one system, or differs between Pythons."""
+    parts = [[part.strip() for part in line.partition(";")] for line in lines]
+    parts = [part for part in parts if part[0].partition("==")[0] not in NOT_OURS and not ELSEWHERE.search(part[2])]
+    versions = Counter(pin.partition("==")[0] for pin, _, _ in parts)
+    markers = {
+        pin: 'sys_platform == "linux"' if LINUX_ONLY.match(pin) else marker if versions[pin.partition("==")[0]] > 1 else ""
+        for pin, _, marker in parts
+    }
+    return [f"{pin} ; {marker}" if marker else pin for pin, marker in markers.items()]
 
 
 def main() -> None:
     """Resolve, tidy and write."""
-    pins = [pin for pin in map(tidy, resolved()) if pin]
-    (ROOT / "constraints.txt").write_text(HEADER + "".join(f"{pin}\n" for pin in pins), encoding="utf-8")
+    (ROOT / "constraints.txt").write_text(HEADER + "".join(f"{pin}\n" for pin in tidy(resolved())), encoding="utf-8")
 
 
 if __name__ == "__main__":

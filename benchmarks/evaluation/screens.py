@@ -53,7 +53,7 @@ SCREENS = {
         (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2)), 700, least_accuracy=LEAST_ACCURACY
     ),
     "easy": Screen((("train_a", 31, 0), ("train_b", 32, 1)), (("test", 41, 0),), 300, least_auroc=0.95),
-    "hard": Screen((("train_a", 51, 0), ("train_b", 52, 1)), (("test", 61, 2),), 2000, least_auroc=0.85),
+    "hard": Screen((("train_a", 51, 0), ("train_b", 52, 1)), (("test", 61, 2),), 1500, least_auroc=0.85),
 }
 
 

@@ -105,6 +105,9 @@ def test_anndata_holds_embeddings_and_places(scored: Window, wait: Wait, tmp_pat
     result = scored.session.result
     np.testing.assert_allclose(table.X, result.embeddings)
     np.testing.assert_allclose(table.obsm["spatial"][:, 0], result.cells["Nuclei_Location_Center_X"])
+    assert list(table.obs["Metadata_Well"]) == list(result.cells["Metadata_Well"])
+    np.testing.assert_allclose(table.obs["relevance"], result.cells["relevance"])
+    assert table.uns["model"]["hash"] == result.model_hash
 
 
 def test_a_folder_that_cannot_be_written_is_told(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:

@@ -15,7 +15,7 @@ from napari_mid.model.blocks import Block, attention_over_slices
 from napari_mid.model.network import MidModel
 
 #: Tokens that go through the Transformer at once; bounds memory, does not change the result. Few stay in a CPU's cache.
-TOKENS_ON_CPU, TOKENS_ON_GPU = 2048, 131_072
+TOKENS_ON_CPU, TOKENS_ON_GPU = 1300, 131_072
 #: Cells that are read in both precisions, as one set, and how far apart the two scores may be.
 TRIED_CELLS, SAME_SCORE = 256, 0.002
 

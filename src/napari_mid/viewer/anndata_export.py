@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from napari_mid.errors import SettingsError, WellError
 from napari_mid.files import atomic_path
@@ -42,11 +43,14 @@ def write_anndata(scored: PlateResult, folder: Path) -> Path:
     if not results:
         raise WellError("No scored well has its embeddings in memory; press Run or Score all wells, then export again.")
     cells = pd.concat([result.cells for result in results], ignore_index=True)
-    cells.index = pd.Index([f"{well}-{number}" for number, well in enumerate(cells["Metadata_Well"])])
+    # words as plain Python objects: h5ad files have no place for the strings of pandas 3
+    cells.index = pd.Index([f"{well}-{number}" for number, well in enumerate(cells["Metadata_Well"])], dtype=object)
     for name in cells.columns:
-        if cells[name].dtype == object:
-            cells[name] = cells[name].astype(str)
-    table = anndata.AnnData(X=np.concatenate([result.embeddings for result in results]), obs=cells)
+        if not (is_bool_dtype(cells[name]) or is_numeric_dtype(cells[name])):
+            cells[name] = cells[name].astype(str).astype(object)
+    embeddings = np.concatenate([result.embeddings for result in results])
+    names = pd.Index([f"embedding_{number}" for number in range(embeddings.shape[1])], dtype=object)
+    table = anndata.AnnData(X=embeddings, obs=cells, var=pd.DataFrame(index=names))
     table.obsm["spatial"] = cells[["Nuclei_Location_Center_X", "Nuclei_Location_Center_Y"]].to_numpy(dtype=float)
     table.uns["model"] = {"name": results[0].model_name, "hash": results[0].model_hash}
     path = Path(folder) / NAME
