@@ -66,7 +66,8 @@ def train_without(row: str, options: argparse.Namespace) -> MidModel:
         arguments = ["train", str(options.data), "--plate-map", str(folder / "plate_map.csv"), "--nucleus-channel", "Channel2"]
         arguments += ["--label", LABEL, "--classes", NEGATIVE, POSITIVE, "--preset", "fast", "--slice-size", "48"]
         arguments += ["--steps", str(options.steps), "--seed", str(options.seed), "--validation", "0"]
-        arguments += ["--label-smoothing", str(options.label_smoothing), "--slice-cache", str(options.out / "slices")]
+        arguments += ["--label-smoothing", str(options.label_smoothing), "--dilution", str(options.dilution)]
+        arguments += ["--slice-cache", str(options.out / "slices")]
         if napari_mid([*arguments, "--out", str(folder / "model")]):
             sys.exit(1)
     return load_model(folder / "model")
@@ -189,6 +190,9 @@ def main() -> int:
         default=0.0,
         help="0 as in the preset fast: scores are near 0 or 1; 0.1 as in the paper's recipe: they are not (default: 0)",
     )
+    parser.add_argument(
+        "--dilution", type=float, default=0.0, help="share of the training sets into which negative cells are mixed (default: 0)"
+    )
     options = parser.parse_args()
     plate = open_plate(options.data, roles={"Channel2": "nucleus"}, plate_map=options.data / "plate_map.csv")
     rows = options.rows or sorted({name[0] for name in plate.wells})
@@ -209,6 +213,7 @@ def main() -> int:
         "steps": options.steps,
         "seed": options.seed,
         "label_smoothing": options.label_smoothing,
+        "dilution": options.dilution,
         "fractions": list(FRACTIONS),
         **{name: figures for name, (figures, _) in judged.items()},
         "cells": per_cell(all_cells),

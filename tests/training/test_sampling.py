@@ -64,3 +64,29 @@ def test_sizes_of_sets(make_bags: MakeBags) -> None:
     cells, labels = sampler.draw(0, rng)
     assert cells.shape == (24, 2), "as many slices in a step as with sets of the full size"
     assert len(labels) == 24
+
+
+def test_diluted_sets_hold_cells_of_the_first_class_of_the_same_plate(make_bags: MakeBags) -> None:
+    bags = make_bags([0, 1] * 4, list("abcdefgh"))
+    bags = dataclasses.replace(bags, wells=tuple((f"P{number // 4} w{number}",) for number in range(8)))
+    sampler = Sampler(bags, EVERY, dataclasses.replace(TINY, dilution=1.0))
+    replaced = []
+    for step in range(60):
+        cells, labels = sampler.draw(step, np.random.default_rng(step))
+        for some, label in zip(bags.bag_of_cell[cells], labels, strict=True):
+            assert len({bag // 4 for bag in some.tolist()}) == 1, "no set mixes plates"
+            assert len(set(some.tolist())) == 2, "a mixture tells nothing of the class"
+            if label:
+                replaced.append(int((bags.labels[some] == 0).sum()))
+    assert set(replaced) == set(range(1, 8))
+
+
+def test_half_of_the_sets_are_diluted_where_that_is_asked_for(make_bags: MakeBags) -> None:
+    bags = make_bags([0, 1] * 4, list("abcdefgh"))
+    sampler = Sampler(bags, EVERY, dataclasses.replace(TINY, dilution=0.5))
+    mixed = [
+        len(set(some.tolist())) > 1
+        for step in range(200)
+        for some in bags.bag_of_cell[sampler.draw(step, np.random.default_rng(step))[0]]
+    ]
+    assert np.mean(mixed) == pytest.approx(0.5, abs=0.04)

@@ -68,6 +68,7 @@ class Sampler:
         for name, members in zip(bags.classes, self._by_class, strict=True):
             if not members:
                 raise TrainingError(f"No cells of class {name!r} are left to train on.")
+        self._partners = _partners(bags, list(self._cells), self._by_class[0]) if settings.dilution else {}
 
     def class_weights(self) -> Tensor | None:
         """Weight (K,) of each class in the loss, one on average over the bags; None where all count the same."""
@@ -95,7 +96,19 @@ class Sampler:
             cells = self._cells[bag]
             # a bag with fewer cells than a set gives some of them twice, so that its label still counts
             chosen[place] = rng.choice(cells, size, replace=len(cells) < size)
+            if self._settings.dilution and size > 1 and rng.random() < self._settings.dilution:
+                self._dilute(chosen[place], bag, rng)
         return chosen, self._labels[members]
+
+    def _dilute(self, chosen: NDArray[np.int64], bag: int, rng: np.random.Generator) -> None:
+        """Put cells of a bag of the first class in the place of some of the `chosen` ones of `bag`, but not of all.
+
+        Sets of the first class get cells of another of its bags, so that a mixture by itself tells nothing of the class.
+        """
+        cells = self._cells[rng.choice(self._partners[bag])]
+        number = int(rng.integers(1, len(chosen)))
+        places = rng.choice(len(chosen), number, replace=False)
+        chosen[places] = rng.choice(cells, number, replace=len(cells) < number)
 
     def _bags(self, n_sets: int, rng: np.random.Generator) -> list[int]:
         """Bags to draw a set of each: the classes as equally frequent as `n_sets` allows, or the bags as they come."""
@@ -104,6 +117,19 @@ class Sampler:
             return [self._by_class[label][rng.integers(len(self._by_class[label]))] for label in labels]
         every = [bag for members in self._by_class for bag in members]
         return [every[number] for number in rng.integers(len(every), size=n_sets).tolist()]
+
+
+def _partners(bags: LabelledBags, members: list[int], first: list[int]) -> dict[int, list[int]]:
+    """For each of the bags `members` those of the `first` class that it can be diluted with.
+
+    They are others than itself, and of its own plates, where there are such.
+    """
+    plates = {bag: {well.rpartition(" ")[0] for well in bags.wells[bag]} if bags.wells else set() for bag in members}
+    found = {}
+    for bag in members:
+        others = [each for each in first if each != bag] or first
+        found[bag] = [each for each in others if not plates[each].isdisjoint(plates[bag])] or others
+    return found
 
 
 def set_size_at(step: int, settings: TrainingSettings, rng: np.random.Generator) -> int:

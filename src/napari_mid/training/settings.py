@@ -60,6 +60,13 @@ class TrainingSettings:
         "loss; none: bags as they come, so that the score knows which class is frequent",
         choices=CLASS_WEIGHTS,
     )
+    dilution: float = setting(
+        0.0,
+        "share of the sets in which cells are replaced by cells of the first class, any number but all: for controls in which "
+        "every cell reacts, so that the score and the relevance ask for cells that did, not for what most cells are",
+        low=0.0,
+        high=1.0,
+    )
     warmup: float = setting(0.05, "share of the steps in which the learning rate rises", low=0.0, high=1.0)
     label_smoothing: float = setting(0.1, "label smoothing of the cross-entropy", low=0.0, high=0.9)
     clip_norm: float = setting(1.0, "largest norm of the gradient", low=0.0)
