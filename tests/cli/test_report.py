@@ -125,7 +125,7 @@ def test_dots_lie_on_the_cells(plate_folder, model_folder):
     from napari_mid.progress import finish
     from napari_mid.reports.settings import ReportSettings
     from napari_mid.workflow.contract import fit
-    from napari_mid.workflow.report import PictureSource, well_view
+    from napari_mid.workflow.report_pictures import PictureSource, well_view
     from napari_mid.workflow.score_well import score_well
 
     model = load_model(model_folder)

@@ -58,7 +58,7 @@ def test_lines_name_plate_well_condition_score_model_and_date():
     assert _text(caption) == (
         "Plate 0412 · well B05 · Alfuzosin 3.33 µM · part of the well\n"
         "hERG inhibition: score 0.87 (95 % interval 0.82–0.91), call positive · 3,912 cells\n"
-        "model hERG v1 · a1b2c3d4 · 2026-11-22"
+        "model hERG v1, version a1b2c3d4 · 2026-11-22"
     )
 
 

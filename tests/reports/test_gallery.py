@@ -71,6 +71,21 @@ def test_no_cell_is_on_both_sides(n_cells):
     assert len(most) + len(least) == n_cells
 
 
+def test_cells_of_controls_stand_in_a_third_column_with_their_wells():
+    controls = dataclasses.replace(_column("NEGATIVE CONTROLS", [0.4, 0.6]), names=("A02", "H01"))
+    figure = gallery_figure(
+        [_column("RELEVANT", [0.1]), _column("IRRELEVANT", [0.9], 7), controls], CHANNELS, CAPTION, width_px=900
+    )
+    axes, words = _axes(figure), _words(figure)
+    lefts = [axes[f"{title} 0 0"].get_position().x0 for title in ("RELEVANT", "IRRELEVANT", "NEGATIVE CONTROLS")]
+    assert lefts == sorted(lefts)
+    assert max(place.get_position().x1 for place in figure.axes) <= 1
+    assert {"A02", "H01", "#1", "#7"} <= set(words)
+    assert any("Of the negative controls" in word for word in words)
+    blue = axes["NEGATIVE CONTROLS 1 0"].get_images()[0].get_array()
+    assert blue[0, 0].tolist() == pytest.approx([0, 0, 255 * 0.6], abs=1)
+
+
 def test_slices_stand_in_order_each_with_rank_and_relevance():
     figure = gallery_figure(
         [_column("RELEVANT", [0.1, 0.2, 0.3]), _column("IRRELEVANT", [0.9, 0.8, 0.7], 1201)],

@@ -35,7 +35,7 @@ def _report(**changes):
         "title": "Plate 0412",
         "subtitle": "hERG inhibition",
         "score_meaning": "A probability.",
-        "plate_map": PNG,
+        "plate_maps": {"score": PNG, "role": PNG},
         "wells": (well_section(_result(), annotated=PNG + b"1", gallery=PNG + b"2"),),
     }
     return Report(**(fields | changes))
@@ -62,7 +62,7 @@ def test_the_page_is_whole_and_points_nowhere_outside():
     checker = _Checker()
     checker.feed(html)
     assert checker.open == []
-    assert len(checker.sources) == 4
+    assert len(checker.sources) == 5
     assert all(source.startswith(("data:image/png;base64,", "#")) for source in checker.sources)
     assert "<script" not in html
     assert "default-src 'none'" in html
@@ -107,7 +107,7 @@ def test_a_well_without_cells_has_no_number():
     text = re.sub(r"data:[^\"]+", "", html)
     assert "no cells" in text
     assert "nan" not in text.lower()
-    assert text.count("<figure>") == 2
+    assert text.count("<figure>") == 3
 
 
 def test_the_file_appears_whole(tmp_path):

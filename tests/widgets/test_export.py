@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from napari_mid.inference.controls import control_wells
+from napari_mid.progress import finish
+from napari_mid.reports.gallery import CONTROLS
 from napari_mid.session import Message
 from napari_mid.widgets.exporter import GALLERY, PLATE_MAP, SCREENSHOT
 from napari_mid.widgets.options import EXPORT, ExportOptions, kept_options
@@ -58,15 +62,60 @@ def test_choices_are_remembered_and_the_canvas_has_the_colours_of_the_picture(sc
 
 def test_a_picture_shows_what_was_there_when_it_was_asked_for(scored: Window, wait: Wait, tmp_path: Path) -> None:
     draw = scored.actions.exporter.capture(SCREENSHOT, ExportOptions(whole_well=True))
-    before = draw(600)
+    before = finish(draw(600))
     scored.actions.step_well(1)
-    again = draw(600)
+    again = finish(draw(600))
     first, second = (
         next(axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()) for figure in (before, again)
     )
     np.testing.assert_array_equal(first, second)
     assert np.asarray(first).max() > 0
     wait(lambda: scored.session.images is not None)
+
+
+def test_a_gallery_has_cells_of_negative_controls_beside(scored: Window, wait: Wait) -> None:
+    session = scored.session
+    control = next(name for name in control_wells(session.plate) if name != session.well)
+    first = session.well
+    scored.actions.open_well(control)
+    wait(lambda: session.images is not None)
+    scored.actions.run()
+    wait(lambda: session.result is not None)
+    scored.actions.open_well(first)
+    wait(lambda: session.images is not None)
+
+    def words(options: ExportOptions) -> list[str]:
+        figure = finish(scored.actions.exporter.capture(GALLERY, options)(700))
+        return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+    wait(lambda: not scored.jobs.running("controls"))
+    shown = words(ExportOptions(gallery_rows=2))
+    assert shown.count(control) == 2
+    assert CONTROLS in shown
+    # more than the window has, and none
+    scored.panels[MID].galleries.with_controls.setChecked(False)
+    assert words(ExportOptions(gallery_rows=3)).count(control) == 3
+    assert CONTROLS not in words(ExportOptions(gallery_rows=2, controls=False))
+
+
+def test_the_plate_map_is_that_of_the_window(opened: Window, wait: Wait) -> None:
+    row, panel = opened.panels[MID].export, opened.panels[PLATE]
+
+    def words() -> list[str]:
+        figure = finish(opened.actions.exporter.capture(PLATE_MAP, ExportOptions())(700))
+        return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+    assert not row.plate_map.isEnabled()
+    panel.mode.setCurrentText("role")
+    assert row.plate_map.isEnabled()  # roles are known without scores
+    assert any("negative control" in word for word in words())
+    assert not any("score for" in word for word in words())
+    panel.mode.setCurrentText("score")
+    assert not row.plate_map.isEnabled()
+    opened.actions.run()
+    wait(lambda: opened.session.result is not None)
+    assert row.plate_map.isEnabled()
+    assert any("score for" in word for word in words())
 
 
 def test_tables_also_as_csv(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:
@@ -99,15 +148,21 @@ def test_without_anndata_it_says_what_to_install(scored: Window, wait: Wait, tmp
 
 def test_anndata_holds_embeddings_and_places(scored: Window, wait: Wait, tmp_path: Path) -> None:
     anndata = pytest.importorskip("anndata")
-    scored.actions.exporter.save_tables(ExportOptions(anndata=True), tmp_path)
+    scored.actions.exporter.save_tables(ExportOptions(anndata=True, cells_as_csv=True), tmp_path)
     written(scored, wait)
-    table = anndata.read_h5ad(tmp_path / "cells.h5ad")
+    table, csv = anndata.read_h5ad(tmp_path / "cells.h5ad"), pd.read_csv(tmp_path / "cells.csv")
     result = scored.session.result
     np.testing.assert_allclose(table.X, result.embeddings)
     np.testing.assert_allclose(table.obsm["spatial"][:, 0], result.cells["Nuclei_Location_Center_X"])
-    assert list(table.obs["Metadata_Well"]) == list(result.cells["Metadata_Well"])
-    np.testing.assert_allclose(table.obs["relevance"], result.cells["relevance"])
-    assert table.uns["model"]["hash"] == result.model_hash
+    np.testing.assert_allclose(table.obsm["spatial"][:, 1], result.cells["Nuclei_Location_Center_Y"])
+    # a column of the CSV is found under its name, with its numbers
+    assert list(table.obs.columns) == list(csv.columns)
+    for name in csv.columns:
+        if pd.api.types.is_numeric_dtype(csv[name]) and csv[name].notna().any():
+            np.testing.assert_allclose(table.obs[name].astype(float), csv[name].astype(float), err_msg=name)
+    assert set(table.obs["Metadata_Well"]) == {result.well}
+    assert table.uns["model"]["name"] == result.model_name
+    assert json.loads(table.uns["run"])["plate"]["name"] == result.plate
 
 
 def test_a_folder_that_cannot_be_written_is_told(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:

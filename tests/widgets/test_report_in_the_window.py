@@ -22,15 +22,18 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_same_pictures_as_the_command_line(scored: Window, wait: Wait, plate_folder: Path, tmp_path: Path) -> None:
     session = scored.session
+    scored.actions.score_all()
+    wait(lambda: not scored.jobs.busy() and len(session.results) == len(session.plate.wells))
     dialog = scored.panels[MID].export.open_report()
     assert dialog.names == [session.well]
+    dialog.wells.setText(",".join(session.results))
     dialog.form.set_value("width_px", 500)
     dialog.save(tmp_path / "window")
     wait(lambda: not scored.jobs.running("export"))
     from napari_mid.workflow.report import report_steps
 
     plate, model = open_plate(plate_folder), session.model
-    wells = [plate[session.well]]
+    wells = list(plate.wells.values())
     finish(report_steps(plate, wells, model, tmp_path / "line", settings=ReportSettings(width_px=500), device="cpu"))
     names = sorted(path.name for path in (tmp_path / "line").iterdir())
     assert sorted(path.name for path in (tmp_path / "window").iterdir()) == names
@@ -39,7 +42,7 @@ def test_the_same_pictures_as_the_command_line(scored: Window, wait: Wait, plate
         if name.endswith(".png") and "card" not in name:  # the card says how fast the cells were read
             assert (tmp_path / "window" / name).read_bytes() == (tmp_path / "line" / name).read_bytes(), name
     html = (tmp_path / "window" / "report.html").read_text(encoding="utf-8")
-    assert html.count("data:image/png;base64,") == 4
+    assert html.count("data:image/png;base64,") == 3 * len(wells) + 1
     assert "http" not in html.replace("http-equiv", "")
     assert (tmp_path / "window" / "report.pdf").read_bytes().startswith(b"%PDF")
 

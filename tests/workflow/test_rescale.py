@@ -90,7 +90,7 @@ def test_the_gallery_of_a_report_shows_what_the_model_saw(
     plate: Plate, small_model: MidModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from napari_mid.reports.settings import ReportSettings
-    from napari_mid.workflow import encode_well, report
+    from napari_mid.workflow import encode_well, report, report_pictures
 
     plate = dataclasses.replace(plate, pixel_size_um=0.5)
     model = with_pixel_size(small_model, 1.0)
@@ -98,9 +98,9 @@ def test_the_gallery_of_a_report_shows_what_the_model_saw(
     cut = encode_well.FieldSlices.cut
     monkeypatch.setattr(encode_well.FieldSlices, "cut", lambda *args: seen.append(cut(*args)) or seen[-1])
     shown: dict[str, object] = {}
-    draw = report.gallery_figure
+    draw = report_pictures.gallery_figure
     monkeypatch.setattr(
-        report,
+        report_pictures,
         "gallery_figure",
         lambda columns, *args, **rest: shown.update(rest, columns=columns) or draw(columns, *args, **rest),
     )

@@ -161,7 +161,8 @@ class Show:
 
     def write(self, out: Path) -> None:
         """Wait until all wells are scored, then write what there is to show into the folder `out`."""
-        from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
+        from napari_mid.viewer.export import export_screenshot, export_tables
+        from napari_mid.viewer.gallery_export import export_gallery
         from napari_mid.workflow.report import report_steps
 
         self._wait(lambda: self.session.result is not None and not self.window.jobs.busy())

@@ -49,4 +49,7 @@ def run(options: argparse.Namespace) -> None:
     warn([f"{well}: {reason}" for well, reason in written.plate_result.failed.items()])
     if model.config.simulated:
         print(DEMO_MODEL)
-    print(f"{len(written.plate_result.results)} of {len(wells)} wells: {written.files[0]}")
+    scored = {result.well for result in written.plate_result.results}
+    asked = {well.name for well in wells}
+    beside = f", {len(scored - asked)} negative controls to compare with" if scored - asked else ""
+    print(f"{len(scored & asked)} of {len(asked)} wells{beside}: {written.files[0]}")

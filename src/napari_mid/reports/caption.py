@@ -98,15 +98,12 @@ class Caption:
 
     def cautions(self) -> list[str]:
         """What must be said wherever the picture or the score is shown."""
-        cautions = [DEMO_MODEL] if self.model_simulated else []
-        return cautions + ([SIMULATED_IMAGES] if self.plate_simulated else [])
+        return cautions(self.model_simulated, self.plate_simulated)
 
     def lines(self) -> list[CaptionLine]:
         """The lines of the title block."""
         title = [f"Plate {self.plate}", f"well {self.well}", condition_text(self.condition), self.reading, self.region]
-        known = "model" in self.model_name.split()  # "demo model (cardiotox)" need not be called a model
-        model = [self.model_name if known or not self.model_name else f"model {self.model_name}", self.model_hash[:HASH_LENGTH]]
-        model += ["" if math.isnan(self.threshold) else f"threshold {self.threshold:g}", self.date.isoformat()]
+        model = [model_text(self.model_name, self.model_hash), threshold_text(self.threshold), self.date.isoformat()]
         lines = [CaptionLine(_joined(title), "title"), CaptionLine(self._score_line()), CaptionLine(_joined(model), "quiet")]
         if self.cautions():
             lines.append(CaptionLine(_joined(self.cautions()), "caution"))
@@ -119,6 +116,62 @@ class Caption:
         cells = "" if math.isnan(self.score) else cells_text(self.n_cells, self.n_excluded)
         cells += f" (nuclei edited by hand: {self.edits})" if self.edits else ""
         return (f"{words(self.task)}: " if self.task else "") + _joined([PRELIMINARY if self.preliminary else "", score, cells])
+
+
+@dataclass(frozen=True)
+class PlateCaption:
+    """What the picture of a whole plate shows.
+
+    Parameters
+    ----------
+    plate
+        Its name.
+    shown
+        What the colours stand for: ``"hERG inhibition: score for toxic, ..."``.
+    n_scored, n_wells
+        How many wells are scored, of how many that have images.
+    model_name, model_hash, model_simulated, threshold, plate_simulated, reading, date
+        As in `Caption`; the model is empty where what is shown does not come from one.
+    """
+
+    plate: str
+    shown: str = ""
+    n_scored: int = 0
+    n_wells: int = 0
+    model_name: str = ""
+    model_hash: str = ""
+    model_simulated: bool = False
+    threshold: float = math.nan
+    plate_simulated: bool = False
+    reading: str = ""
+    date: datetime.date = field(default_factory=datetime.date.today)
+
+    def lines(self) -> list[CaptionLine]:
+        """The lines of the title block."""
+        model = [model_text(self.model_name, self.model_hash), threshold_text(self.threshold) if self.model_name else ""]
+        scored = [f"{self.n_scored:,} of {self.n_wells:,} wells scored" if self.model_name else "", self.date.isoformat()]
+        lines = [CaptionLine(_joined([f"Plate {self.plate}", self.reading]), "title"), CaptionLine(self.shown)]
+        lines.append(CaptionLine(_joined([*model, *scored]), "quiet"))
+        told = cautions(self.model_simulated and bool(self.model_name), self.plate_simulated)
+        return lines + ([CaptionLine(_joined(told), "caution")] if told else [])
+
+
+def cautions(model_simulated: bool, plate_simulated: bool) -> list[str]:
+    """What must be said wherever a picture or a score is shown."""
+    return ([DEMO_MODEL] if model_simulated else []) + ([SIMULATED_IMAGES] if plate_simulated else [])
+
+
+def model_text(name: str, model_hash: str = "") -> str:
+    """Which model it was: ``"model herg, version 1a2b3c4d"``; a model that is trained again has another version."""
+    known = "model" in name.split()  # "demo model (cardiotox)" need not be called a model
+    named = name if known or not name else f"model {name}"
+    version = f"version {model_hash[:HASH_LENGTH]}" if model_hash else ""
+    return ", ".join(filter(None, (named, version)))
+
+
+def threshold_text(threshold: float) -> str:
+    """``"threshold 0.5"``; empty where it is not known."""
+    return "" if math.isnan(threshold) else f"threshold {threshold:g}"
 
 
 def caption_of(

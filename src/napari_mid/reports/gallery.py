@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
+from napari_mid.inference.result import NO_CELLS
 from napari_mid.reports.caption import Caption
 from napari_mid.reports.colours import hex_to_rgb, legible_on_dark, relevance_rgba
 from napari_mid.reports.page import FONT_SIZE, GROUND, MARGIN_IN, QUIET, TEXT, Page, font, line_height_in, text_width_in, wrapped
@@ -18,6 +19,9 @@ from napari_mid.reports.scale_bar import ScaleBar, scale_bar
 
 #: Slices shown on each side unless told otherwise.
 ROWS = 8
+#: Title of the column of cells of negative-control wells, and how to read it.
+CONTROLS = "NEGATIVE CONTROLS"
+CONTROLS_TEXT = "Of the negative controls, cells at random: beside each its well and its relevance in that well."
 GREY = "#ffffff"
 #: Colour of the outlines of nuclei, and their width in points.
 OUTLINE, OUTLINE_PT = "#ffffff", 0.6
@@ -41,6 +45,8 @@ class GalleryColumn:
         (N,) 1 is the most relevant cell of the well.
     relevance
         (N,)
+    names
+        What stands beside each slice in place of its rank: which well it is of.
     outlines
         (N, K, 2), (y, x) in pixels of the slice, the nucleus of each; NaN where unknown. None draws none.
     """
@@ -50,6 +56,7 @@ class GalleryColumn:
     ranks: NDArray[np.int64]
     relevance: NDArray[np.float64]
     outlines: NDArray[np.float32] | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.slices)
@@ -58,6 +65,8 @@ class GalleryColumn:
                 f"slices {self.slices.shape}, ranks {self.ranks.shape} and relevance {self.relevance.shape} "
                 "must be (N, C, S, S), (N,) and (N,)"
             )
+        if self.names and len(self.names) != n:
+            raise ValueError(f"{len(self.names)} names were given for {n} slices")
         if self.outlines is not None and (self.outlines.ndim != 3 or self.outlines.shape[::2] != (n, 2)):
             raise ValueError(f"outlines are {self.outlines.shape}, expected ({n}, K, 2)")
 
@@ -138,8 +147,10 @@ def gallery_figure(
     if shown:
         _draw_columns(page, columns, channels, limits or (0.0, max(float(column.relevance.max()) for column in shown)), stained)
         _draw_foot(page, shown[0].slices.shape, pixel_size_um)
+        if any(column.names for column in shown):
+            page.paragraph(CONTROLS_TEXT, colour=QUIET)
     else:
-        page.paragraph("no cells", bold=True)
+        page.paragraph(NO_CELLS, bold=True)
     return page.finished()
 
 
@@ -149,7 +160,8 @@ def _label_width_in(columns: Sequence[GalleryColumn], dpi: float) -> float:
 
 
 def _labels(column: GalleryColumn, number: int) -> tuple[str, str]:
-    return f"#{column.ranks[number]:,}", f"{column.relevance[number]:.2f}"
+    name = column.names[number] if column.names else f"#{column.ranks[number]:,}"
+    return name, f"{column.relevance[number]:.2f}"
 
 
 def _tile_in(page: Page, n_columns: int, n_channels: int, label_in: float) -> float:
@@ -202,7 +214,7 @@ def _draw_column(
 ) -> None:
     left, label_in, tile, row_in = place
     if not len(column.slices):
-        page.text(left, page.top_in, "no cells", colour=QUIET)
+        page.text(left, page.top_in, NO_CELLS, colour=QUIET)
     stripes = relevance_rgba(column.relevance, limits)
     for number, planes in enumerate(column.slices):
         top = page.top_in + number * row_in
@@ -216,8 +228,8 @@ def _draw_column(
             axes = page.axes(place_left, top, tile, tile, f"{column.title} {number} {channel}")
             axes.imshow(slice_strip(planes[channel : channel + 1], [colour]), interpolation="nearest", aspect="auto")
             if column.outlines is not None and np.isfinite(column.outlines[number]).all():
-                line = Polygon(column.outlines[number][:, ::-1], fill=False, edgecolor=OUTLINE, linewidth=OUTLINE_PT)
-                axes.add_patch(line)
+                outline = Polygon(column.outlines[number][:, ::-1], fill=False, edgecolor=OUTLINE, linewidth=OUTLINE_PT)
+                axes.add_patch(outline)
 
 
 def _draw_foot(page: Page, shape: tuple[int, ...], pixel_size_um: float | None) -> None:

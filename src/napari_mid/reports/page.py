@@ -19,7 +19,7 @@ from matplotlib.textpath import text_to_path
 
 from napari_mid.errors import SettingsError
 from napari_mid.files import atomic_path
-from napari_mid.reports.caption import RESEARCH_ONLY, Caption, CaptionLine
+from napari_mid.reports.caption import RESEARCH_ONLY, Caption, CaptionLine, PlateCaption
 
 GROUND = "#14161a"
 TEXT = "#eceff4"
@@ -165,7 +165,7 @@ class Page:
             self.text(MARGIN_IN, self.top_in, line, size=size, colour=colour, bold=bold)
             self.top_in += line_height_in(size)
 
-    def caption(self, caption: Caption) -> None:
+    def caption(self, caption: Caption | PlateCaption) -> None:
         """Write the title block, and "Research use only"."""
         for line in [*caption.lines(), CaptionLine(RESEARCH_ONLY, "quiet")]:
             title = line.kind == "title"

@@ -61,8 +61,8 @@ class Report:
         In the order shown.
     failed
         Well to the reason why it could not be scored.
-    plate_map
-        PNG file of the plate coloured by score.
+    plate_maps
+        What the plate is coloured by, to a PNG file of it.
     cautions
         What must be said wherever a score is shown.
     facts
@@ -77,7 +77,7 @@ class Report:
     subtitle: str
     score_meaning: str
     wells: tuple[WellSection, ...]
-    plate_map: bytes
+    plate_maps: Mapping[str, bytes]
     failed: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[str, ...] = ()
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -9,14 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_mid.inference.controls import CONTROL_ROLE
 from napari_mid.inference.curves import Curves
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.caption import Caption, cells_text
 from napari_mid.reports.colours import score_rgba
 from napari_mid.reports.page import CAUTION, FONT_SIZE, MARGIN_IN, QUIET, TEXT, Page, font, line_height_in
 
-#: Role of the wells that a score is compared with.
-CONTROL_ROLE = "negative_control"
 AXIS, CONTROL, SETS, BARS, EVEN = "#5a626a", "#4c9be8", "#7a6aa8", "#7a6aa8", "#d8dce0"
 DELETION, INSERTION = "#e5604f", "#2fa872"
 #: Bars of the distribution over the random sets, and of the relevance.
@@ -96,7 +95,7 @@ def _draw_strip(page: Page, result: WellResult, controls: Sequence[float], thres
     if all(map(isfinite, result.interval)):
         axes.plot(result.interval, [0, 0], color=TEXT, lw=3, solid_capstyle="round", zorder=3)
     dot = score_rgba(result.score).tolist()
-    axes.plot([result.score], [0], "o", color=dot, mec=TEXT, mew=1.2, ms=9, zorder=4, gid="score")
+    axes.plot([result.score], [0], "o", color=dot, mec=TEXT, mew=1.2, ms=9, zorder=4, gid="score", clip_on=False)
     for place, text in ((0.0, "0"), (threshold, f"threshold {threshold:g}"), (1.0, "1")):
         page.text(_at(page, place, -0.005, 1.005), page.top_in, text, colour=QUIET, align="center")
     page.top_in += line_height_in(FONT_SIZE)

@@ -1,4 +1,4 @@
-"""Annotated pictures of what the canvas shows, and the galleries and tables of the session."""
+"""Annotated pictures of what the canvas shows, the plate map, and the tables of the session."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from napari_mid.images.layout import WellLayout
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import DOT_PART, AnnotatedView, annotated_figure, dot_diameter
-from napari_mid.reports.caption import HASH_LENGTH, Caption, caption_of, reading_text, words
-from napari_mid.reports.colours import RELEVANCE_COLORMAPS, relevance_limits, rgb_to_hex
+from napari_mid.reports.caption import Caption, caption_of, reading_text
+from napari_mid.reports.colours import RELEVANCE_COLORMAPS, rgb_to_hex
 from napari_mid.reports.composite import composite
 from napari_mid.reports.dots import MEASURES, DotLook, dot_sizes
-from napari_mid.reports.gallery import ROWS, GalleryColumn, gallery_figure, most_and_least
 from napari_mid.reports.page import save_figure
+from napari_mid.reports.plate_columns import FROM_SCORES, SCORE
 from napari_mid.reports.plate_map import plate_map_figure
 from napari_mid.reports.score_card import control_scores, score_card_figure
 from napari_mid.session import Session
-from napari_mid.viewer.cells import cell_positions, ranks_shown
+from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.viewer.region import region_in_view
-from napari_mid.viewer.thumbnails import cell_slices, contours, scale_of
 
 if TYPE_CHECKING:
     from napari_mid.workflow.score_plate import PlateResult
@@ -139,75 +138,21 @@ def session_caption(session: Session, plate: Plate, result: WellResult | None, r
     )
 
 
-def export_gallery(session: Session, path: Path, *, width_px: int = WIDTH_PX, rows: int = ROWS) -> Path:
-    """Write the most and the least relevant cells of the open well as a figure.
+def captured_plate_map(session: Session, column: str = SCORE) -> Callable[[int], Figure]:
+    """The plate coloured by `column` as it is now; the function that is given draws it so many pixels wide, in any thread.
 
     Raises
     ------
     WellError
-        If the open well is not scored.
-    """
-    return save_figure(captured_gallery(session, rows=rows)(width_px), Path(path))
-
-
-def captured_gallery(session: Session, *, rows: int = ROWS, stained: bool = True) -> Callable[[int], Figure]:
-    """The galleries of the open well as they are now; the function that is given draws them so many pixels wide, in any thread.
-
-    Raises
-    ------
-    WellError
-        If the open well is not scored.
-    """
-    plate, images, result, model = session.plate, session.images, session.result, session.model
-    contract, intensity = session.contract, session.intensity
-    if plate is None or images is None or result is None or model is None or contract is None or intensity is None:
-        raise WellError("The open well is not scored, so there is no gallery; press Run first.")
-    from napari_mid.plates.roles import channel_colours
-
-    colours, caption = channel_colours(plate.channels), session_caption(session, plate, result)
-    config, cells, scale = model.config, result.cells, scale_of(result)
-    outlined = session.outlined if "galleries" in session.outlines_on else None
-    drawn, channels = "galleries" in session.outlines_on, contract.channels
-    lists = list(zip(("RELEVANT", "IRRELEVANT"), most_and_least(ranks_shown(result), rows), strict=True))
-    limits = relevance_limits(cells["relevance"].to_numpy(dtype=float))
-
-    def draw(width_px: int) -> Figure:
-        columns = []
-        for title, chosen in lists:
-            picked = cells.iloc[chosen]
-            slices = cell_slices(images, picked, config.slice_px, channels, intensity, config.normalisation, scale)
-            ranks, relevance = picked["rank"].to_numpy(dtype=np.int64), picked["relevance"].to_numpy(dtype=np.float64)
-            outlines = contours(picked, outlined, config.slice_px, scale) if drawn else None
-            columns.append(GalleryColumn(title, slices, ranks, relevance, outlines))
-        return gallery_figure(
-            columns,
-            [(plate.channels[channel].name, colours[channel]) for channel in channels],
-            caption,
-            pixel_size_um=plate.pixel_size_um / scale if plate.pixel_size_um else None,
-            limits=limits,
-            width_px=width_px,
-            stained=stained,
-        )
-
-    return draw
-
-
-def captured_plate_map(session: Session) -> Callable[[int], Figure]:
-    """The plate with the scores of now; the function that is given draws it so many pixels wide, in any thread.
-
-    Raises
-    ------
-    WellError
-        If no well is scored.
+        If no plate is open, or `column` comes from scores and no well is scored.
     """
     plate, model, results = session.plate, session.model, dict(session.results)
-    if plate is None or model is None or not results:
-        raise WellError("No well is scored, so there is no map of scores; press Run or Score all wells first.")
-    scores = {name: result.score for name, result in results.items()}
-    config = model.config
-    title = f"{words(config.task)}: score for {words(config.classes[-1])}, model {config.name} ({model.hash[:HASH_LENGTH]})"
-    cautions = session_caption(session, plate, next(iter(results.values()))).cautions()
-    return lambda width_px: plate_map_figure(plate, scores, title=title, cautions=cautions, width_px=width_px)
+    if plate is None:
+        raise WellError("No plate is open, so there is no plate map; open one first.")
+    if column in FROM_SCORES and not results:
+        raise WellError(f"No well is scored, so there is no map of the {column}; press Run or Score all wells first.")
+    task, threshold = (model.config.task, model.config.threshold) if model is not None else ("", math.nan)
+    return lambda width_px: plate_map_figure(plate, results, column, task=task, threshold=threshold, width_px=width_px)
 
 
 def captured_score_card(session: Session) -> Callable[[int], Figure]:

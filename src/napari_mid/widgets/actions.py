@@ -12,15 +12,17 @@ from napari_mid.cells.kept import WellKey, well_key
 from napari_mid.cells.nuclei import Nuclei
 from napari_mid.errors import MidError
 from napari_mid.images.intensity import IntensityRange
+from napari_mid.inference.controls import control_wells
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.session import Session
 from napari_mid.viewer.compat import spare_collections
-from napari_mid.viewer.export import export_gallery, export_screenshot, export_tables
+from napari_mid.viewer.export import export_screenshot, export_tables
+from napari_mid.viewer.gallery_export import export_gallery
 from napari_mid.viewer.layer_nuclei import nuclei_from_layer
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.cell_explainer import CellExplainer
-from napari_mid.widgets.control_cells import ControlCells, control_wells
+from napari_mid.widgets.control_cells import ControlCells
 from napari_mid.widgets.evidence_job import EvidenceJob
 from napari_mid.widgets.excluder import Excluder
 from napari_mid.widgets.exporter import Exporter
@@ -58,12 +60,12 @@ class Actions(PlateActions):
         self.outliner = Outliner(session, jobs)
         self.excluder = Excluder(session, jobs)
         self.looker = Looker(session, jobs)
-        self.exporter = Exporter(session, jobs, presenter)
         self.evidence = EvidenceJob(session, jobs)
         self.cell_explainer = CellExplainer(session, jobs)
         self.marker = Marker(session)
         self.measurer = Measurer(session, jobs)
         self.controls = ControlCells(session, jobs, self.cache)
+        self.exporter = Exporter(session, jobs, presenter, self.controls)
         #: what was done last in each well, for undo
         self._done: dict[WellKey, list[str]] = {}
         #: score every well as soon as its images are there

@@ -7,12 +7,12 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_mid.images.well_images import WellImages, load_well
+from napari_mid.inference.controls import control_wells
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.caption import condition_text
 from napari_mid.session import Session
 from napari_mid.viewer.beside import Beside
 from napari_mid.widgets.actions import Actions
-from napari_mid.widgets.control_cells import control_wells
 from napari_mid.widgets.parts import QUIET, listen, show_text, text_label
 
 #: Its lane of work.

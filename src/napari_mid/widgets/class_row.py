@@ -8,10 +8,10 @@ import numpy as np
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from napari_mid.cells.kept import well_key
+from napari_mid.reports.plate_columns import distinct_colours
 from napari_mid.session import N_CLASSES, Session
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.parts import QUIET, Section, listen, text_label
-from napari_mid.widgets.plate_colours import distinct_colours
 
 #: Colours of classes 1 to 9, also of their names below pictures.
 CLASS_COLOURS = tuple(distinct_colours(N_CLASSES))

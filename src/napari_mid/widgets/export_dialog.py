@@ -14,7 +14,7 @@ from napari_mid.widgets.settings_form import SettingsForm
 #: Options that a picture has.
 SHOWN = {
     SCREENSHOT: ("width_px", "whole_well", "relevance_colours"),
-    GALLERY: ("width_px", "gallery_rows", "stained"),
+    GALLERY: ("width_px", "gallery_rows", "stained", "controls"),
     PLATE_MAP: ("width_px",),
     SCORE_CARD: ("width_px",),
 }

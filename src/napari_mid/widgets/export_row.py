@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton
 
+from napari_mid.files import file_part
 from napari_mid.preferences import remember_options
 from napari_mid.reports.settings import ReportSettings
 from napari_mid.session import Session
@@ -29,8 +30,12 @@ class ExportRow(Section):
         self.screenshot = self._button(
             "Screenshot…", "The image as shown, with points, colour bar, scale bar, score and model; a preview comes first (E)"
         )
-        self.gallery = self._button("Gallery…", "The most and the least relevant cells as a figure")
-        self.plate_map = self._button("Plate map…", "The scores of all wells as a figure")
+        self.gallery = self._button(
+            "Gallery…", "The most and the least relevant cells, and cells of negative controls, as a figure"
+        )
+        self.plate_map = self._button(
+            "Plate map…", "The plate map as a figure, coloured by what the map below shows: score, role, compound, …"
+        )
         self.card = self._button("Score card…", "The score among the negative controls, and what it rests on, as a figure")
         self.report = self._button(
             "Report…", "A page and a PDF of chosen wells: images, score cards, galleries, settings, model card"
@@ -63,7 +68,8 @@ class ExportRow(Section):
         self.column.addLayout(grid)
         self.column.addLayout(also)
         events = session.events
-        listen(self, self._show, events.images_changed, events.result_changed, events.results_changed)
+        listen(self, self._show, events.images_changed, events.result_changed, events.results_changed, events.plate_changed)
+        listen(self, self._show, actions.exporter.column_changed)
         listen(self, self._open_screenshot, actions.screenshot)
         listen(self, self._take_colours, actions.presenter.look_changed)
         self._take_colours()
@@ -72,7 +78,8 @@ class ExportRow(Section):
     def open_dialog(self, what: str) -> ExportDialog:
         """Show how the picture will look."""
         plate = self.session.plate
-        name = f"{plate.name if plate else 'plate'}_{self.session.well or ''}_{what.replace(' ', '_')}.png"
+        shown = self.actions.exporter.column if what == PLATE_MAP else self.session.well or ""
+        name = f"{plate.name if plate else 'plate'}_{file_part(shown)}_{what.replace(' ', '_')}.png"
         dialog = ExportDialog(self, self.actions.exporter, what, self.options, name)
         dialog.form.changed.connect(lambda: self._keep(dialog.form.settings))
         dialog.open()
@@ -113,8 +120,9 @@ class ExportRow(Section):
         self.screenshot.setEnabled(self.session.images is not None)
         self.gallery.setEnabled(result is not None and result.n_cells > 0)
         self.card.setEnabled(result is not None)
-        for button in (self.plate_map, self.tables, self.report):
+        for button in (self.tables, self.report):
             button.setEnabled(bool(self.session.results))
+        self.plate_map.setEnabled(self.actions.exporter.has_plate_map)
 
     @staticmethod
     def _button(text: str, tip: str) -> QPushButton:

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_mid.errors import MidError
 from napari_mid.files import atomic_path
 from napari_mid.progress import Progress, Steps
+from napari_mid.reports.plate_columns import FROM_SCORES, SCORE
 from napari_mid.reports.settings import ReportSettings
 from napari_mid.session import Session
 from napari_mid.viewer.anndata_export import check_anndata, write_anndata
-from napari_mid.viewer.export import captured_gallery, captured_plate_map, captured_score_card, captured_view, session_results
+from napari_mid.viewer.export import captured_plate_map, captured_score_card, captured_view, session_results
+from napari_mid.viewer.gallery_export import Drawing, captured_gallery
 from napari_mid.viewer.presenter import Presenter
+from napari_mid.widgets.control_cells import ControlCells
 from napari_mid.widgets.options import ExportOptions
 from napari_mid.widgets.work import Jobs
 
@@ -39,13 +43,34 @@ SCREENSHOT, GALLERY, PLATE_MAP, SCORE_CARD = "screenshot", "gallery", "plate map
 class Exporter:
     """Writes what the window shows."""
 
-    def __init__(self, session: Session, jobs: Jobs, presenter: Presenter) -> None:
+    #: the wells of the plate map are coloured by something else
+    column_changed = Signal()
+
+    def __init__(self, session: Session, jobs: Jobs, presenter: Presenter, controls: ControlCells) -> None:
         self.session = session
         self.jobs = jobs
         self.presenter = presenter
+        self.controls = controls
+        self._column = SCORE
 
-    def capture(self, what: str, options: ExportOptions) -> Callable[[int], Figure]:
-        """What there is to draw now; the function that is given draws it so many pixels wide, in any thread.
+    @property
+    def column(self) -> str:
+        """What the plate map is coloured by, one of `plate_columns.modes`."""
+        return self._column
+
+    @column.setter
+    def column(self, column: str) -> None:
+        if column != self._column:
+            self._column = column
+            self.column_changed.emit()
+
+    @property
+    def has_plate_map(self) -> bool:
+        """Whether the wells have what the plate map is coloured by."""
+        return self.session.plate is not None and (self.column not in FROM_SCORES or bool(self.session.results))
+
+    def capture(self, what: str, options: ExportOptions) -> Drawing:
+        """What there is to draw now; the function that is given draws it once, so many pixels wide, in any thread.
 
         Raises
         ------
@@ -53,16 +78,18 @@ class Exporter:
             If there is nothing to draw.
         """
         if what == GALLERY:
-            return captured_gallery(self.session, rows=options.gallery_rows, stained=options.stained)
+            rows = options.gallery_rows
+            controls = self.controls.slices_steps(rows) if options.controls else None
+            return captured_gallery(self.session, rows=rows, stained=options.stained, controls=controls)
         if what == PLATE_MAP:
-            return captured_plate_map(self.session)
+            return _drawing(captured_plate_map(self.session, self.column))
         if what == SCORE_CARD:
-            return captured_score_card(self.session)
+            return _drawing(captured_score_card(self.session))
         from napari_mid.reports.annotated import annotated_figure
 
         self.presenter.look = dataclasses.replace(self.presenter.look, colours=options.relevance_colours)
         view = captured_view(self.presenter, whole_well=options.whole_well)
-        return lambda width_px: annotated_figure(view(), width_px)
+        return _drawing(lambda width_px: annotated_figure(view(), width_px))
 
     def preview(self, what: str, options: ExportOptions, show: Callable[[bytes], object]) -> None:
         """Draw it small, and `show` the PNG."""
@@ -95,7 +122,9 @@ class Exporter:
             session = self.session
             scored = session_results(session)  # it says so where there are none
             assert session.model is not None
-            return _report_steps(scored, session.model, settings, tuple(wells), folder)
+            shown = () if self.column in settings.plate_maps else (self.column,)
+            wanted = dataclasses.replace(settings, plate_maps=(*settings.plate_maps, *shown))
+            return _report_steps(scored, session.model, wanted, tuple(wells), folder)
 
         self._start("report", prepared)
 
@@ -109,19 +138,27 @@ class Exporter:
         self.jobs.start(LANE, f"writing the {what}", steps, lambda path: session.tell(f"Saved {path}."))
 
 
-def _png_steps(drawn: Callable[[int], Figure]) -> Steps[bytes]:
-    yield Progress("drawing", 0, 0)
-    figure, buffer = drawn(PREVIEW_PX), io.BytesIO()
+def _drawing(draw: Callable[[int], Figure]) -> Drawing:
+    """What is drawn in one go."""
+
+    def steps(width_px: int) -> Steps[Figure]:
+        yield Progress("drawing", 0, 0)
+        return draw(width_px)
+
+    return steps
+
+
+def _png_steps(drawing: Drawing) -> Steps[bytes]:
+    figure, buffer = (yield from drawing(PREVIEW_PX)), io.BytesIO()
     figure.savefig(buffer, format="png", dpi=figure.dpi, facecolor=figure.get_facecolor())
     return buffer.getvalue()
 
 
-def _save_steps(drawn: Callable[[int], Figure], width_px: int, path: Path) -> Steps[Path]:
+def _save_steps(drawing: Drawing, width_px: int, path: Path) -> Steps[Path]:
     from napari_mid.reports.page import save_figure
 
-    yield Progress("drawing", 0, 2, path.name)
-    figure = drawn(width_px)
-    yield Progress("writing", 1, 2, path.name)
+    figure = yield from drawing(width_px)
+    yield Progress("writing", 0, 0, path.name)
     return _written(lambda: save_figure(figure, path))
 
 

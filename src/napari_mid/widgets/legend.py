@@ -7,8 +7,8 @@ from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_mid.reports.plate_columns import FROM_SCORES
 from napari_mid.widgets.ink import pen_colour
-from napari_mid.widgets.plate_colours import FROM_SCORES
 from napari_mid.widgets.plate_map import PlateMapView
 
 HEIGHT_PX, BAR_PX, SMALLEST_BAR_PX, GAP_PX = 22, 160, 40, 8

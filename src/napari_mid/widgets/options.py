@@ -51,6 +51,7 @@ class ExportOptions:
         next(iter(RELEVANCE_COLORMAPS)), "colours of relevance, on the canvas and in pictures", choices=tuple(RELEVANCE_COLORMAPS)
     )
     stained: bool = setting(True, "slices of the gallery in the colours of the stains, otherwise in grey")
+    controls: bool = setting(True, "a third column with cells of negative-control wells that are scored")
     cells_as_csv: bool = setting(False, "write the table of cells as CSV, too, beside Parquet", expert=True)
     napari_points: bool = setting(False, "write the cells of the open well as points that napari opens, too", expert=True)
     anndata: bool = setting(False, "write cells.h5ad, too: embeddings and places; needs the package anndata", expert=True)
@@ -70,7 +71,9 @@ def kept_options(options_class: type[S], kept_as: str = WINDOW) -> S:
     """The options as they were set before; the defaults where they were not, or make no sense any more."""
     known = {field.name for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     try:
-        options = options_class(**{name: value for name, value in remembered_options(kept_as).items() if name in known})
+        kept = {name: value for name, value in remembered_options(kept_as).items() if name in known}
+        # JSON knows no tuples
+        options = options_class(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
         check(options)
     except (SettingsError, TypeError):
         return options_class()

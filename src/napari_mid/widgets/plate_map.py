@@ -8,10 +8,10 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_mid.plates.well_names import well_name
 from napari_mid.reports.caption import cells_text, condition_text, score_text
+from napari_mid.reports.plate_columns import SCORE, WellColours, modes
 from napari_mid.session import Session
 from napari_mid.widgets.ink import pen_colour
 from napari_mid.widgets.parts import listen
-from napari_mid.widgets.plate_colours import MODES, WellColours, modes
 
 #: Smallest and largest edge of a well on the screen, in pixels.
 SMALLEST_PX, LARGEST_PX = 11, 40
@@ -35,7 +35,7 @@ class PlateMapView(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self._mode = next(iter(MODES))
+        self._mode = SCORE
         self.painted = WellColours()
         self._cursor: tuple[int, int] | None = None
         self._aside: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class PlateMapView(QWidget):
 
     @property
     def mode(self) -> str:
-        """What the wells are coloured by, one of `plate_colours.modes`."""
+        """What the wells are coloured by, one of `plate_columns.modes`."""
         return self._mode
 
     @mode.setter
@@ -75,8 +75,9 @@ class PlateMapView(QWidget):
 
     def refresh(self) -> None:
         """Colour the wells anew."""
-        found = modes(self.session)
-        self.painted = found.get(self._mode, found[next(iter(MODES))])(self.session)
+        plate, results = self.session.plate, self.session.results
+        found = modes(plate)
+        self.painted = found.get(self._mode, found[SCORE])(plate, results)
         self.update()
 
     def _redraw(self) -> None:

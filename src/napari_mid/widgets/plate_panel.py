@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_mid.errors import SettingsError
 from napari_mid.plates.plate import Plate
+from napari_mid.reports.plate_columns import MODES, modes
 from napari_mid.session import Session
 from napari_mid.viewer.conditions import wells_table
 from napari_mid.viewer.filters import EXAMPLE, matching
@@ -33,7 +34,6 @@ from napari_mid.widgets.keys import bind_keys
 from napari_mid.widgets.legend import Legend
 from napari_mid.widgets.options import WindowOptions
 from napari_mid.widgets.parts import CAUTION, QUIET, listen, show_text, text_label
-from napari_mid.widgets.plate_colours import MODES, modes
 from napari_mid.widgets.plate_map import PlateMapView
 from napari_mid.widgets.plate_tabs import PlateTabs
 from napari_mid.widgets.reading_row import ReadingRow
@@ -194,6 +194,7 @@ class PlatePanel(QWidget):
 
     def _colour_by(self, mode: str) -> None:
         self.map.mode = mode
+        self.actions.exporter.column = mode
         self.legend.refresh()
 
     def _filter(self) -> None:
@@ -232,7 +233,7 @@ class PlatePanel(QWidget):
 
     def _fill_modes(self) -> None:
         """Offer the columns of the plate map; what was chosen stays where this plate has it, too."""
-        names, chosen = list(modes(self.session)), self.mode.currentText()
+        names, chosen = list(modes(self.session.plate)), self.mode.currentText()
         if names != [self.mode.itemText(index) for index in range(self.mode.count())]:
             self.mode.blockSignals(True)
             self.mode.clear()

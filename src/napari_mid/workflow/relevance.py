@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from napari_mid.errors import SettingsError
 from napari_mid.inference.bag import Bag
+from napari_mid.inference.controls import CONTROL_ROLE, is_control
 from napari_mid.inference.curves import deletion_insertion
 from napari_mid.inference.measures import DEFAULT, Relevance, measure, relevance_by
 from napari_mid.inference.measures.attention import per_head
 from napari_mid.inference.result import WellResult
 from napari_mid.inference.settings import ScoringSettings
-from napari_mid.inference.trust import bootstrap_interval, percentile_among
+from napari_mid.inference.trust import bootstrap_interval
 from napari_mid.inference.trust_settings import TrustSettings
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Well
 from napari_mid.progress import Progress, Steps
 
-CONTROL_ROLE = "negative_control"
 #: Cells of negative controls that are kept to compare with.
 MOST_CONTROLS = 2000
 
@@ -171,21 +171,6 @@ class Explainer:
         cells = np.concatenate(others)
         rng = np.random.default_rng(self._settings.seed)
         return cells[np.sort(rng.permutation(len(cells))[:MOST_CONTROLS])]
-
-
-def is_control(well: Well) -> bool:
-    """Whether the plate map says that `well` is a negative control."""
-    return well.condition.get("role") == CONTROL_ROLE
-
-
-def percentiles_among_controls(results: Iterable[WellResult]) -> dict[str, float]:
-    """Per well, the per cent of the other negative-control wells that score lower; NaN where there is no other."""
-    results = list(results)
-    controls = {result.well: result.score for result in results if result.condition.get("role") == CONTROL_ROLE}
-    return {
-        result.well: percentile_among(result.score, [score for name, score in controls.items() if name != result.well])
-        for result in results
-    }
 
 
 def trust_columns(result: WellResult, wanted: TrustSettings) -> dict[str, object]:

@@ -26,6 +26,7 @@ from napari_mid.evaluation.attention import (
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import WELL
 from napari_mid.inference.bag import Bag
+from napari_mid.inference.controls import CONTROL_ROLE
 from napari_mid.inference.curves import deletion_insertion, random_orders
 from napari_mid.inference.embedding_cache import EmbeddingCache
 from napari_mid.inference.measures import DEFAULT, measure, measure_names, relevance_by
@@ -34,7 +35,7 @@ from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
 from napari_mid.simulation.plate import TRUTH
 from napari_mid.workflow.evaluation_material import embeddings_steps
-from napari_mid.workflow.relevance import CONTROL_ROLE, MOST_CONTROLS
+from napari_mid.workflow.relevance import MOST_CONTROLS
 from napari_mid.workflow.scored_plates import ScoredPlate
 
 POSITIVE, OTHER, WITHOUT = "called positive", "not called positive", "without responders"

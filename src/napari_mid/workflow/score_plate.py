@@ -22,6 +22,7 @@ from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import MidError
 from napari_mid.files import atomic_path, write_json
 from napari_mid.images.intensity import estimate_intensity_range
+from napari_mid.inference.controls import percentiles_among_controls
 from napari_mid.inference.embedding_cache import EmbeddingCache
 from napari_mid.inference.result import CELL_COLUMNS, WellResult
 from napari_mid.inference.settings import ScoringSettings
@@ -32,7 +33,7 @@ from napari_mid.progress import Progress, Steps
 from napari_mid.workflow.contract import PlateFit, fit
 from napari_mid.workflow.encode_well import fields_of
 from napari_mid.workflow.field_store import FieldStore
-from napari_mid.workflow.relevance import Explainer, curves_table, percentiles_among_controls, trust_columns
+from napari_mid.workflow.relevance import Explainer, curves_table, trust_columns
 from napari_mid.workflow.score_well import model_detection, score_well_steps
 
 #: `call` of a well whose images cannot be read.
