@@ -191,7 +191,10 @@ def main() -> int:
         help="0 as in the preset fast: scores are near 0 or 1; 0.1 as in the paper's recipe: they are not (default: 0)",
     )
     parser.add_argument(
-        "--dilution", type=float, default=0.0, help="share of the training sets into which negative cells are mixed (default: 0)"
+        "--dilution",
+        type=float,
+        default=0.5,
+        help="share of the training sets into which negative cells are mixed (default: 0.5)",
     )
     options = parser.parse_args()
     plate = open_plate(options.data, roles={"Channel2": "nucleus"}, plate_map=options.data / "plate_map.csv")

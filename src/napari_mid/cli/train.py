@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 EXAMPLE = (
     "napari-mid train plate/ --plate-map plate_map.csv --nucleus-channel Channel2 --label role "
-    "--classes negative_control positive_control --preset fast --slice-size 48 --out model"
+    "--classes negative_control positive_control --preset fast --slice-size 48 --dilution 0.5 --out model"
 )
 #: How progress is told.
 BAR, JSON = "bar", "json"

@@ -284,6 +284,11 @@ class _Training:
             notes.append(
                 "Split by well, not by compound: the metrics say how well controls are told apart, not unseen compounds."
             )
+            if not self.settings.dilution:
+                notes.append(
+                    "In controls mostly every cell reacts, so the score asks for what most cells are, and relevance may point "
+                    "elsewhere than at the cells that reacted; a dilution of 0.5 makes both ask for single cells."
+                )
         if bags.split_unit == "plate":
             notes.append("Split by plate: the metrics say how well the wells of other plates are told apart.")
         for number, name in enumerate(bags.classes):
