@@ -6,11 +6,14 @@ xvfb-run -a -s "-screen 0 1600x1000x24" .venv/bin/python scripts/tour.py
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+os.environ["NAPARI_CONFIG"] = ""  # napari's settings are those of nobody; it reads this when it is imported
 LARGEST_BYTES = 400_000
 WINDOW_PX = (1600, 1000)
 
@@ -135,9 +138,13 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    tour = Tour(options.out)
-    walk(tour, options.plate, options.model)
-    tour.viewer.close()
+    from napari_mid import preferences
+
+    with tempfile.TemporaryDirectory() as folder:
+        preferences.config_folder = lambda: Path(folder)  # what the user chose is left alone
+        tour = Tour(options.out)
+        walk(tour, options.plate, options.model)
+        tour.viewer.close()
 
 
 if __name__ == "__main__":

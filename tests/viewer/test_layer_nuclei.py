@@ -30,7 +30,7 @@ def presenter() -> Any:
         outlines_on=frozenset(),
     )
     nothing = SimpleNamespace(layer=None)
-    return SimpleNamespace(session=session, points_layer=None, preview=nothing, editor=nothing)
+    return SimpleNamespace(session=session, cells=SimpleNamespace(kept=None), preview=nothing, editor=nothing)
 
 
 def labels(factor: int = 1) -> np.ndarray:

@@ -167,13 +167,14 @@ def test_a_second_well_has_nothing_of_the_first(scored: Window, wait: Wait) -> N
     assert panel.galleries.relevant.cells == []
     assert panel.score.score.text() == "not scored"
     wait(lambda: scored.session.images is not None)
-    assert points not in scored.viewer.layers
+    assert scored.presenter.points_layer is None
+    assert not len(points.data)
     for index, (layer, before) in enumerate(zip(scored.presenter.image_layers, first, strict=True)):
         assert layer.data.shape == before.shape
         assert (layer.data != before).any()
         np.testing.assert_array_equal(layer.data, scored.session.images.mosaic(index))
         assert layer.metadata["well"] == scored.session.well
-    assert len(scored.viewer.layers) == len(scored.session.plate.channels)
+    assert list(scored.viewer.layers) == [*scored.presenter.image_layers, points]
     scored.actions.run()
     wait(lambda: scored.session.result is not None)
     assert scored.session.result.well == scored.session.well

@@ -6,19 +6,24 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_mid.images.well_images import WellImages
 from napari_mid.inference.result import WellResult
+from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text
+from napari_mid.viewer.cell_layer import CellLayer
 from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.compat import camera, scale_bar, text_overlay
-from napari_mid.viewer.dot_layer import add_dots, cell_at, show_chosen
+from napari_mid.viewer.dots import cell_at
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.presenter import NARROW_FONT, Presenter
+from napari_mid.viewer.warm_up import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,9 +57,14 @@ class Beside:
         self.model: Any = ViewerModel(title="beside")
         self.model.theme = presenter.viewer.theme
         self.canvas: QWidget = QtViewer(self.model)
+        warm_up(self.canvas)
         self._images: WellImages | None = None
-        self._layers: list[Any] = []
-        self._dots: Any = None
+        #: by channel; they are kept from well to well, as those of the open well are
+        self._layers: dict[str, Any] = {}
+        #: channels that have no layer yet
+        self._missing: list[str] = []
+        self._linked: list[Any] = []
+        self._cells = CellLayer(self.model)
         self._result: WellResult | None = None
         self._quiet = self._closed = False
         self._hover = Hover(self.model, self._describe, self.canvas.canvas.native)
@@ -67,87 +77,111 @@ class Beside:
 
     @property
     def well(self) -> str:
-        """The well that is shown; empty while there is none."""
-        return self._images.well if self._images is not None else ""
+        """The well that is shown; empty while there is none, or not all of it."""
+        return self._images.well if self._images is not None and not self._missing else ""
 
     @property
     def dots(self) -> Any | None:
         """The layer of its cells, once it is scored."""
-        return self._dots
+        return self._cells.dots
 
     def show(self, images: WellImages | None) -> None:
         """Show a well of the open plate, or nothing."""
-        with self._silent():  # napari moves the camera where it gets its first layer
-            self._show(images)
-        self._follow(*self._cameras)
-
-    def _show(self, images: WellImages | None) -> None:
-        self._images = images
-        self._unlink()
-        remove(self.model, [*self._layers, self._dots])
-        self._layers, self._dots, self._result = [], None, None
-        text_overlay(self.model).visible = images is not None
-        plate = self.session.plate
+        self._images, self._result = images, None
+        self._cells.clear()
+        text, plate = text_overlay(self.model), self.session.plate
+        text.visible = images is not None
         if images is None or plate is None:
+            self._missing = []
+            for layer in self._layers.values():
+                layer.data = np.zeros((2, 2), dtype=layer.data.dtype)
             return
-        text = text_overlay(self.model)
         text.text = "\n".join(filter(None, (images.well, condition_text(plate.wells[images.well].condition))))
         text.position, text.font_size = "top_left", NARROW_FONT
-        size, unit = pixel_scale(plate)
-        self._scale = {"scale": size, "units": (unit, unit), "axis_labels": ("y", "x")}
-        for index, layer in enumerate(self.presenter.image_layers):
-            if layer.metadata["channel"] not in plate.channel_names:
-                continue
-            channel = plate.channel_names.index(layer.metadata["channel"])
-            mine = self.model.add_image(
-                images.mosaic(channel),
-                name=layer.name,
-                colormap=layer.colormap,
-                contrast_limits=tuple(layer.contrast_limits),
-                visible=layer.visible,
-                blending="additive" if index else "translucent_no_depth",
-                **self._scale,
-            )
-            self._layers.append(mine)
+        shown = [layer.metadata["channel"] for layer in self.presenter.image_layers]
+        self._missing = [name for name in shown if name in plate.channel_names]
+        self._remove_others(plate, images)
+        self._fill(plate, images)
+
+    def _remove_others(self, plate: Plate, images: WellImages) -> None:
+        """Take away layers that cannot show their channel of `images`."""
+        size, _ = pixel_scale(plate)
+        gone = []
+        for name, layer in self._layers.items():
+            fits = name in self._missing and tuple(layer.scale) == size
+            if not fits or layer.data.dtype != images.mosaic(plate.channel_names.index(name)).dtype:
+                gone.append(name)
+        remove(self.model, [self._layers.pop(name) for name in gone])
+
+    def _fill(self, plate: Plate, images: WellImages) -> None:
+        """Show the channels that are not shown yet; a layer that has to be made is the last of this turn of the event loop."""
+        if self._closed or images is not self._images or plate is not self.session.plate:
+            return
+        while self._missing:
+            name, made = self._missing.pop(0), False
+            mosaic = images.mosaic(plate.channel_names.index(name))
+            if name in self._layers and self._layers[name] in self.model.layers:
+                self._layers[name].data = mosaic
+            else:
+                made = self._make(plate, name, mosaic)
+            if made and self._missing:  # napari takes long for each
+                QTimer.singleShot(0, lambda: self._fill(plate, images))
+                return
         self.link()
         self.show_cells()
+        self._follow(*self._cameras)
+
+    def _make(self, plate: Plate, channel: str, mosaic: NDArray[Any]) -> bool:
+        like = next((layer for layer in self.presenter.image_layers if layer.metadata["channel"] == channel), None)
+        if like is None:
+            return False
+        size, unit = pixel_scale(plate)
+        with self._silent():  # napari moves the camera where it gets its first layer
+            self._layers[channel] = self.model.add_image(
+                mosaic,
+                name=like.name,
+                colormap=like.colormap,
+                contrast_limits=tuple(like.contrast_limits),
+                visible=like.visible,
+                blending="additive" if self.model.layers else "translucent_no_depth",
+                scale=size,
+                units=(unit, unit),
+                axis_labels=("y", "x"),
+            )
+        return True
 
     def link(self) -> None:
         """Tie the channels to those of the open well; to be called where these were made anew."""
         from napari.layers.utils._link_layers import link_layers
 
+        by_channel = {layer.metadata["channel"]: layer for layer in self.presenter.image_layers}
+        pairs = [(by_channel[name], mine) for name, mine in self._layers.items() if name in by_channel]
+        if [id(layer) for pair in pairs for layer in pair] == [id(layer) for layer in self._linked]:
+            return
         self._unlink()
-        by_name = {layer.name: layer for layer in self.presenter.image_layers}
-        for mine in self._layers:
-            theirs = by_name.get(mine.name)
-            if theirs is not None:
-                mine.contrast_limits_range = tuple(theirs.contrast_limits_range)
-                for name in LINKED:
-                    setattr(mine, name, getattr(theirs, name))
-                link_layers([theirs, mine], LINKED)
+        for theirs, mine in pairs:
+            mine.contrast_limits_range = tuple(theirs.contrast_limits_range)
+            for name in LINKED:
+                setattr(mine, name, getattr(theirs, name))
+            link_layers([theirs, mine], LINKED)
+        self._linked = [layer for pair in pairs for layer in pair]
 
     def show_cells(self) -> None:
         """Draw the cells as they are now, where the well is scored; on the colour scale of the open well."""
         images, plate = self._images, self.session.plate
-        if self._closed:
+        if self._closed or images is None or plate is None or not self.well:
             return
         result = self.session.results.get(self.well)
-        look = self.presenter.look
-        if images is None or plate is None:
-            return
-        with self._silent():
-            remove(self.model, [self._dots])
-        self._dots, self._result = None, result
+        self._result = result
         if result is None or not result.n_cells:
+            self._cells.clear()
             return
-        positions = cell_positions(result.cells, images.layout)
+        look, open_one = self.presenter.look, self.session.result
+        limits = look.limits(look.values(open_one.cells)) if open_one is not None and open_one.n_cells else None
         diameter = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
-        self._dots = add_dots(self.model, result.cells, positions, look, diameter, **self._scale)
-        open_one = self.session.result
-        if open_one is not None and open_one.n_cells:
-            self._dots.face_contrast_limits = look.limits(look.values(open_one.cells))
-        self._dots.editable = False
-        show_chosen(self._dots, result.cells, positions, (), look, diameter)
+        with self._silent():
+            self._cells.place(plate, images.well, above=list(self._layers.values()))
+        self._cells.show_dots(result.cells, cell_positions(result.cells, images.layout), (), look, diameter, limits)
 
     def close(self) -> None:
         """Let go of the other canvas."""
@@ -188,12 +222,13 @@ class Beside:
     def _unlink(self) -> None:
         from napari.layers.utils._link_layers import unlink_layers
 
-        if self._layers:
-            unlink_layers(self._layers)
+        if self._linked:
+            unlink_layers(self._linked)
+            self._linked = []
 
     def _describe(self, position: Sequence[float]) -> str:
         """The numbers of the cell at a world `position`."""
-        layer, result = self._dots, self._result
+        layer, result = self.dots, self._result
         if layer is None or result is None or not len(layer.data):
             return ""
         cell = cell_at(layer, position, 0.5 * float(np.median(layer.size)), self._cameras[1].zoom)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+
+#: Occasions on which garbage collections were spared what was there.
+_spared: set[str] = set()
 
 
 def unwrapped(viewer: Any) -> Any:
@@ -35,13 +39,35 @@ def batched(viewer: Any) -> AbstractContextManager[None]:
     return found
 
 
-def spare_collections() -> None:
-    """Keep what is loaded by now, a million objects of torch and others, out of Python's garbage collections, once a process.
+@contextmanager
+def at_once(points: Any) -> Iterator[None]:
+    """Several properties of a Points layer change as one: napari would draw all points after each, some of them half changed."""
+    features, limits = points.features, points.face_contrast_limits
+    with ExitStack() as held:
+        for events in (points.events, points._face.events, points._border.events):
+            held.enter_context(events.blocker_all())
+        held.enter_context(points._block_refresh())
+        yield
+    if not points.visible:  # a hidden layer is not refreshed, but asked for its points all the same
+        points.set_view_slice()
+        points._clear_extent()
+    points.refresh()
+    if points.face_contrast_limits != limits:
+        points._face.events.contrast_limits(value=points.face_contrast_limits)
+    if points.features is not features:
+        points.events.features()
 
-    napari collects garbage whenever layers are removed, so at every change of the well, and the window stands still meanwhile.
+
+def spare_collections(occasion: str) -> None:
+    """Keep what is loaded by now, a million objects of torch and others, out of Python's garbage collections, once an `occasion`.
+
+    A collection takes a quarter of a second for so many, in which the window stands still. What lives now and refers to itself,
+    as layers do, is not freed any more: there should be nothing large among it.
     """
-    if not gc.get_freeze_count():
-        gc.freeze()
+    if occasion in _spared or (gc.get_freeze_count() and not _spared):  # others have frozen what they want to keep
+        return
+    _spared.add(occasion)
+    gc.freeze()
 
 
 def is_open(viewer: Any) -> bool:
@@ -59,8 +85,8 @@ def central_layout(viewer: Any) -> Any:
     return main_window(viewer).centralWidget().layout()
 
 
-def drop_target(viewer: Any) -> Any:
-    """The Qt widget on which files are dropped."""
+def qt_viewer(viewer: Any) -> Any:
+    """The Qt widget of the canvas with what is around it; files are dropped on it."""
     return viewer.window._qt_viewer
 
 
@@ -89,6 +115,15 @@ def canvas_size(viewer: Any) -> tuple[int, int]:
     """(height, width) of the canvas in its own pixels, those that the camera's zoom counts."""
     size = viewer.window._qt_viewer.canvas.size
     return int(size[0]), int(size[1])
+
+
+def glyphs(qt_viewer: Any) -> Any | None:
+    """The letters that the canvas of a QtViewer writes with: a mapping that draws what it is asked for; None where unknown."""
+    try:
+        font = qt_viewer.canvas.font_info()
+        return font.font_manager.get_font(font.face)
+    except AttributeError:
+        return None
 
 
 def canvas_widget(viewer: Any) -> Any:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.roles import channel_colours, is_transmitted
 from napari_mid.session import Session
+from napari_mid.viewer.compat import is_open
 from napari_mid.viewer.layers import STAIN, layer_name, remove, stain_colormap
 
 #: Every graphics card draws images of this edge; of larger ones napari would show a coarser copy without saying so.
@@ -37,12 +39,14 @@ class ImageLayers:
     """Shows `session.images`, or the preview of them, in a viewer.
 
     While another well of the plate is read its layers are empty: to remove and to make one takes napari a good part of a second.
+    Those of a new plate are made one by one while its first well is read, so that the window does not stand still for long.
     """
 
     def __init__(self, viewer: Any, session: Session) -> None:
         self.viewer = viewer
         self.session = session
         self._layers: list[Any] = []
+        self._making = False
         self._made_limits: list[tuple[float, float]] = []
         #: by channel; kept from well to well and from time point to time point, forgotten with the plate
         self._looks: dict[str, Look] = {}
@@ -59,6 +63,11 @@ class ImageLayers:
     def present(self) -> list[Any]:
         """The layers that the user has not deleted, one per channel."""
         return [layer for layer in self._layers if layer in self.viewer.layers]
+
+    @property
+    def making(self) -> bool:
+        """Whether layers are being made, one by one."""
+        return self._making
 
     def show(self) -> None:
         """Show the open well; nothing where there is no plate, or its overview is shown."""
@@ -77,9 +86,10 @@ class ImageLayers:
     def restyle(self) -> None:
         """Give the layers the names and colours of the channels' roles."""
         plate = self.session.plate
-        if plate is None or len(self._layers) != len(plate.channels):
+        if plate is None or not self._fit(plate, so_far=True):
             return
-        for layer, channel, colour in zip(self._layers, plate.channels, channel_colours(plate.channels), strict=True):
+        colours = channel_colours(plate.channels)
+        for layer, channel, colour in zip(self._layers, plate.channels, colours, strict=False):  # some may not be made yet
             layer.name = layer_name(channel)
             if layer.colormap.name.startswith(STAIN):
                 layer.colormap = stain_colormap(colour)
@@ -107,22 +117,68 @@ class ImageLayers:
             self._made_limits[index] = _set_contrast(layer, self._limits(index, self._shown.mosaic(index)))
 
     def _remove(self) -> None:
+        for layer in self.present:
+            if not layer.multiscale:
+                layer.data = np.zeros((2, 2), dtype=layer.data.dtype)  # it may live on without being freed: `spare_collections`
         remove(self.viewer, self._layers)
         self._layers, self._made_limits = [], []
 
-    def _fit(self, plate: Plate) -> bool:
-        """Whether the layers are those of `plate`, and all there."""
+    def _fit(self, plate: Plate, *, so_far: bool = False) -> bool:
+        """Whether the layers are those of `plate`, and all there, or all that were made `so_far`."""
         channels = [layer.metadata["channel"] for layer in self.present if layer.metadata["plate"] == plate.name]
-        return channels == list(plate.channel_names)
+        wanted = plate.channel_names[: len(self._layers)] if so_far else plate.channel_names
+        return channels == list(wanted)
 
     def _empty(self, plate: Plate) -> None:
-        if not self._fit(plate) or any(layer.multiscale for layer in self._layers):
+        if not self._fit(plate, so_far=True) or any(layer.multiscale for layer in self._layers):
             self._remove()
-            return
         for layer in self._layers:
-            # of the same type, so that the layer keeps its ways; the camera stays where it is
+            # of the same type; the camera stays where it is
             layer.data = np.zeros((2, 2), dtype=layer.data.dtype)
             layer.metadata = {**layer.metadata, "well": self.session.well}
+        if self.session.well is not None and len(self._layers) < len(plate.channels) and not self._making:
+            self._making = True
+            QTimer.singleShot(0, self._make_next)
+
+    def _make_next(self) -> None:
+        """Make one of the layers that are lacking, unless the images have come meanwhile; the next one in the next turn."""
+        self._making = False
+        plate, index = self.session.plate, len(self._layers)
+        waiting = self.session.well is not None and self.session.images is None and self.session.preview is None
+        if plate is None or not waiting or not is_open(self.viewer) or not self._fit(plate, so_far=True):
+            return
+        if index < len(plate.channels):
+            self._make(plate, index, np.zeros((2, 2), dtype=np.uint16), pixel_scale(plate)[0], (0.0, 0.0))
+            self._making = True
+            QTimer.singleShot(0, self._make_next)
+
+    def _make(
+        self,
+        plate: Plate,
+        index: int,
+        mosaic: NDArray[Any],
+        scale: tuple[float, float],
+        translate: tuple[float, float],
+    ) -> None:
+        channel, colour = plate.channels[index], channel_colours(plate.channels)[index]
+        look = self._looks.get(channel.name, Look(visible=not is_transmitted(channel)))
+        levels, made, unit = _levels(mosaic), self._limits(index, mosaic), pixel_scale(plate)[1]
+        layer = self.viewer.add_image(
+            levels if len(levels) > 1 else mosaic,
+            multiscale=len(levels) > 1,
+            name=layer_name(channel),
+            colormap=look.colormap or stain_colormap(colour),
+            contrast_limits=look.contrast_limits or made,
+            visible=look.visible,
+            blending="additive",
+            units=(unit, unit),
+            axis_labels=("y", "x"),
+            metadata={"plate": plate.name, "well": self.session.well, "channel": channel.name},
+            scale=scale,
+            translate=translate,
+        )
+        self._layers.append(layer)
+        self._made_limits.append(made)
 
     def _fill(self, plate: Plate, images: WellImages) -> None:
         mosaics = [images.mosaic(index) for index in range(len(plate.channels))]
@@ -139,35 +195,18 @@ class ImageLayers:
         size, unit = pixel_scale(plate)
         scale = (size[0] * images.factor, size[1] * images.factor)
         # the middle of a coarse pixel is the middle of the fine ones that it stands for
-        place = {"scale": scale, "translate": ((scale[0] - size[0]) / 2, (scale[1] - size[1]) / 2)}
-        if self._fit(plate) and all(_takes(layer, mosaic) for layer, mosaic in zip(self._layers, mosaics, strict=True)):
-            for index, (layer, mosaic) in enumerate(zip(self._layers, mosaics, strict=True)):
-                layer.data = mosaic
-                layer.scale, layer.translate = place["scale"], place["translate"]
-                layer.units = (unit, unit)
-                layer.metadata = {**layer.metadata, "well": images.well}
-                if self._looks[layer.metadata["channel"]].contrast_limits is None:
-                    self._made_limits[index] = _set_contrast(layer, self._limits(index, mosaic))
-            return
-        self._remove()
-        for index, (channel, colour) in enumerate(zip(plate.channels, channel_colours(plate.channels), strict=True)):
-            look = self._looks.get(channel.name, Look(visible=not is_transmitted(channel)))
-            levels, made = _levels(mosaics[index]), self._limits(index, mosaics[index])
-            layer = self.viewer.add_image(
-                levels if len(levels) > 1 else mosaics[index],
-                multiscale=len(levels) > 1,
-                name=layer_name(channel),
-                colormap=look.colormap or stain_colormap(colour),
-                contrast_limits=look.contrast_limits or made,
-                visible=look.visible,
-                blending="additive",
-                units=(unit, unit),
-                axis_labels=("y", "x"),
-                metadata={"plate": plate.name, "well": images.well, "channel": channel.name},
-                **place,
-            )
-            self._layers.append(layer)
-            self._made_limits.append(made)
+        translate = ((scale[0] - size[0]) / 2, (scale[1] - size[1]) / 2)
+        if not self._fit(plate, so_far=True) or not all(map(_takes, self._layers, mosaics)):
+            self._remove()
+        for index, (layer, mosaic) in enumerate(zip(self._layers, mosaics, strict=False)):
+            _put(layer, mosaic, scale, translate)
+            layer.units = (unit, unit)
+            layer.metadata = {**layer.metadata, "well": images.well}
+            look = self._looks.get(layer.metadata["channel"])
+            if look is None or look.contrast_limits is None:
+                self._made_limits[index] = _set_contrast(layer, self._limits(index, mosaic))
+        for index in range(len(self._layers), len(mosaics)):
+            self._make(plate, index, mosaics[index], scale, translate)
 
     def _keep_looks(self) -> None:
         """Remember what the user changed about the channels, so that the next well of the plate looks the same."""
@@ -216,7 +255,19 @@ def _is_blank(mosaic: NDArray[Any]) -> bool:
 
 def _takes(layer: Any, mosaic: NDArray[Any]) -> bool:
     """Whether the layer can show `mosaic` as it shows its own data."""
-    return not layer.multiscale and max(mosaic.shape) <= LARGEST_TEXTURE_PX and layer.data.dtype == mosaic.dtype
+    return not layer.multiscale and max(mosaic.shape) <= LARGEST_TEXTURE_PX
+
+
+def _put(layer: Any, mosaic: NDArray[Any], scale: tuple[float, float], translate: tuple[float, float]) -> None:
+    """Show `mosaic` there; napari works out anew what is shown for whatever is set, were it the same."""
+    other_type = layer.data.dtype != mosaic.dtype
+    layer.data = mosaic
+    if other_type:
+        layer.reset_contrast_limits_range()
+    if tuple(layer.scale) != scale:
+        layer.scale = scale
+    if tuple(layer.translate) != translate:
+        layer.translate = translate
 
 
 def _levels(mosaic: NDArray[Any]) -> list[NDArray[Any]]:

@@ -34,7 +34,7 @@ def nuclei_from_layer(presenter: Presenter, layer: Any) -> tuple[dict[int, Nucle
     images, plate = session.images, session.plate
     if images is None or plate is None:
         raise WellError("No well is open, so nuclei cannot be taken from a layer; open a well first.")
-    ours = (presenter.points_layer, presenter.preview.layer, presenter.editor.layer)
+    ours = (presenter.cells.kept, presenter.preview.layer, presenter.editor.layer)
     if isinstance(layer, Labels):
         nucleus = next((index for index, channel in enumerate(plate.channels) if channel.role == "nucleus"), None)
         return _from_labels(layer, images, nucleus, pixel_scale(plate)[0], bool(session.outlines_on))

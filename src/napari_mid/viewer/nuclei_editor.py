@@ -6,7 +6,7 @@ and another that was added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,14 +65,11 @@ class NucleiEditor:
         The napari viewer itself.
     session
         Whose nuclei are edited; `session.editing` says what was done so far.
-    outdated
-        Gives the layer that shows the nuclei as they were. It goes together with ours: napari takes long for each removal.
     """
 
-    def __init__(self, viewer: Any, session: Session, outdated: Callable[[], Any | None]) -> None:
+    def __init__(self, viewer: Any, session: Session) -> None:
         self.viewer = viewer
         self.session = session
-        self._outdated = outdated
         self._layer: Any = None
         self._under: _Under | None = None
         self._undo: list[_Snapshot] = []
@@ -171,7 +168,7 @@ class NucleiEditor:
         self._undo.clear()
         edited = edited_nuclei(under.nuclei, under.layout, _numbers(layer), np.asarray(layer.data), well=under.well)
         changed = take and bool(edited.count)
-        remove(self.viewer, [layer, self._outdated() if changed else None])
+        remove(self.viewer, [layer])
         if changed:
             self.session.keep_edited(under.key, edited.nuclei)
         self.session.editing = None

@@ -17,25 +17,24 @@ from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
 from napari_mid.reports.dots import MEASURES, DotLook
 from napari_mid.session import Session
+from napari_mid.viewer.cell_layer import CellLayer
 from napari_mid.viewer.cells import cell_positions
-from napari_mid.viewer.compat import camera, canvas_widget, scale_bar, text_overlay
-from napari_mid.viewer.dot_layer import CELL, add_dots, cell_at, is_dots, recolour, show_chosen
+from napari_mid.viewer.compat import camera, canvas_widget, qt_viewer, scale_bar, text_overlay
+from napari_mid.viewer.dots import CELL, cell_at
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
-from napari_mid.viewer.layers import remove
 from napari_mid.viewer.mouse import mouse_callback, within
 from napari_mid.viewer.nuclei_editor import NucleiEditor
-from napari_mid.viewer.outline_layer import RING_COLOUR, OutlineLayer
+from napari_mid.viewer.outline_layer import OutlineLayer
 from napari_mid.viewer.overview import OverviewLayers
 from napari_mid.viewer.preview_layer import PreviewLayer
 from napari_mid.viewer.region import bring_into_view
-from napari_mid.viewer.rings import RING_WIDTH, ring_sizes
+from napari_mid.viewer.rings import ring_sizes
+from napari_mid.viewer.warm_up import warm_up
 from napari_mid.workflow.detect_region import RegionNuclei
 
 #: What the overview is, on the canvas.
 OVERVIEW_TEXT = "one field of each well: click one to open the well"
-#: Name of the layer of cells before they are scored.
-NUCLEI = "nuclei"
 #: What can be done while nuclei are edited, on the canvas.
 EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Delete to remove"
 #: Diameter of rings on the canvas, as a part of that of dots in exported pictures: how far from a cell a click may be.
@@ -66,16 +65,17 @@ class Presenter:
         self._look = DotLook()
         self._narrow = False
         self._image_layers = ImageLayers(viewer, session)
-        self._points: Any = None
-        #: what the points were made from
-        self._points_of: tuple[object, ...] = ()
+        #: the cells of the open well
+        self.cells = CellLayer(viewer, self._select_from_canvas)
+        #: what they were drawn from
+        self._cells_of: tuple[object, ...] = (None, None, None)
         self._positions: NDArray[np.float64] = np.empty((0, 2))
         self._diameter = 0.0
         self._from_canvas = False
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
         #: nuclei edited by hand, and those of a preview
-        self.editor = NucleiEditor(viewer, session, lambda: self.points_layer)
+        self.editor = NucleiEditor(viewer, session)
         self.preview = PreviewLayer(viewer, session)
         self.outlines = OutlineLayer(viewer, session)
         self._hiding, self._was_visible = False, True
@@ -95,6 +95,7 @@ class Presenter:
         self._on_mouse = mouse_callback(self.click, self.select_within, lambda: self.points_layer is not None)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
         self._hover = Hover(viewer, self._describe, canvas_widget(viewer))
+        warm_up(qt_viewer(viewer))
 
     # -- what is on the canvas, for the export ---------------------------------------------------------------------------------
 
@@ -104,9 +105,20 @@ class Presenter:
         return self._image_layers.present
 
     @property
+    def ready(self) -> bool:
+        """Whether images can be shown at once: layers for them are not being made just now."""
+        return not self._image_layers.making
+
+    @property
+    def alone(self) -> bool:
+        """Whether all layers are ours."""
+        ours = (*self.image_layers, self.cells.kept, self.preview.layer, self.editor.layer, self.outlines.layer)
+        return all(any(layer is one for one in ours) for layer in self.viewer.layers)
+
+    @property
     def points_layer(self) -> Any | None:
-        """Our layer of cells, or None."""
-        return self._points if self._points is not None and self._points in self.viewer.layers else None
+        """Our layer of cells while it shows some, or None."""
+        return self.cells.layer
 
     @property
     def places(self) -> NDArray[np.float64]:
@@ -122,11 +134,8 @@ class Presenter:
     def look(self, look: DotLook) -> None:
         if look == self._look:
             return
-        before, self._look = self._look, look
-        self._show_cells()
-        if is_dots(self.points_layer) and self.session.result is not None and look.colours == before.colours:
-            recolour(self.points_layer, self.session.result.cells, look)
-            self._show_cell(move=False)
+        self._look = look
+        self._show_cell(move=False)
         self._show_text()
         self.look_changed.emit()
 
@@ -217,54 +226,37 @@ class Presenter:
 
     def _show_cells(self) -> None:
         session = self.session
-        made_from = (session.images, session.nuclei, session.result, self._look.colours)
-        if self.points_layer is not None and _same(made_from, self._points_of):
+        made_from = (session.images, session.nuclei, session.result)
+        if self.points_layer is not None and _same(made_from, self._cells_of):
             return
-        before, self._points_of = self._points_of, made_from
+        before, self._cells_of = self._cells_of, made_from
         if self._same_cells(before):
-            assert session.result is not None
-            recolour(self.points_layer, session.result.cells, self._look)
             self._show_cell(move=False)
             return
-        if not self._hiding:
-            self._was_visible = self._points.visible if self.points_layer is not None else True
-        remove(self.viewer, [self._points])
-        self._points, self._positions = None, np.empty((0, 2))
         self._show_text()
-        if session.images is not None and session.plate is not None:
-            self._add_cells(session.plate, session.images)
+        if session.plate is None or session.overview is not None:
+            self.cells.remove()
+        elif session.images is None:
+            self.cells.clear()
+        else:
+            self._draw_cells(session.plate, session.images)
         self._show_outlines()
 
-    def _add_cells(self, plate: Plate, images: WellImages) -> None:
+    def _draw_cells(self, plate: Plate, images: WellImages) -> None:
         result, nuclei, layout = self.session.result, self.session.nuclei, images.layout
-        scale, unit = pixel_scale(plate)
-        common = {
-            "scale": scale,
-            "units": (unit, unit),
-            "axis_labels": ("y", "x"),
-            "metadata": {"plate": plate.name, "well": images.well},
-            "visible": self._was_visible and not self._hiding,
-        }
+        self._positions = np.empty((0, 2))
+        if (result is None or not result.n_cells) and not nuclei:
+            self.cells.clear()
+            return
+        self.cells.place(plate, images.well, above=self.image_layers, visible=not self._hiding)
         if result is not None and result.n_cells:
             self._diameter = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
             self._positions = cell_positions(result.cells, layout)
-            self._points = add_dots(self.viewer, result.cells, self._positions, self._look, self._diameter, **common)
-            self._points.selected_data.events.items_changed.connect(self._on_selection)
+            self._show_cell()
         elif nuclei:
             positions, areas = placed(nuclei, layout)
             self._diameter = dot_diameter(areas, plate.pixel_size_um)
-            self._points = self.viewer.add_points(
-                positions,
-                name=NUCLEI,
-                size=ring_sizes(areas, plate.pixel_size_um)[0],
-                face_color="transparent",
-                border_color=[RING_COLOUR],
-                border_width=RING_WIDTH,
-                **common,
-            )
-        if self._points is not None:
-            self._points.editable = False
-            self._show_cell()
+            self.cells.show_rings(positions, ring_sizes(areas, plate.pixel_size_um)[0])
 
     def _show_outlines(self) -> None:
         on = "canvas" in self.session.outlines_on
@@ -272,13 +264,13 @@ class Presenter:
             self.outlines.show(on, self.points_layer)
 
     def _same_cells(self, before: tuple[object, ...]) -> bool:
-        """Whether the points are of the cells of the result, of which others are left out now."""
-        result, layer = self.session.result, self.points_layer
-        if result is None or layer is None or not is_dots(layer) or len(before) != len(self._points_of):
+        """Whether the dots are of the cells of the result, of which others are left out now."""
+        result = self.session.result
+        if result is None or self.cells.dots is None:
             return False
-        images, nuclei, shown, colours = before
-        now = self._points_of
-        same = images is now[0] and nuclei is now[1] and colours == now[3] and isinstance(shown, WellResult)
+        images, nuclei, shown = before
+        now = self._cells_of
+        same = images is now[0] and nuclei is now[1]
         return same and isinstance(shown, WellResult) and shown.embeddings is result.embeddings
 
     def show_preview(self, found: RegionNuclei | None) -> None:
@@ -299,7 +291,7 @@ class Presenter:
         """Hide the layer of cells while other rings are shown; afterwards it is as the user had it."""
         if hidden == self._hiding:
             return
-        self._hiding, layer = hidden, self.points_layer
+        self._hiding, layer = hidden, self.cells.kept
         if hidden:
             self._was_visible = layer is None or layer.visible
         if layer is not None:
@@ -310,10 +302,10 @@ class Presenter:
 
     def _show_cell(self, *, move: bool = True) -> None:
         """Highlight the session's cells; unless they were chosen on the canvas, go to the one that is selected."""
-        layer, result = self.points_layer, self.session.result
-        if layer is None or result is None or not is_dots(layer):
+        layer, result = self.cells.kept, self.session.result
+        if layer is None or result is None or not result.n_cells or result is not self._cells_of[-1]:
             return
-        rows = show_chosen(layer, result.cells, self._positions, self.session.chosen, self._look, self._diameter)
+        rows = self.cells.show_dots(result.cells, self._positions, self.session.chosen, self._look, self._diameter)
         if len(rows) == 1 and move and not self._from_canvas:
             self._go_to(layer, layer.data[rows[0]])
 
@@ -339,16 +331,10 @@ class Presenter:
         finally:
             self._from_canvas = False
 
-    def _on_selection(self) -> None:
-        """A point was selected with napari's own tools."""
-        layer = self.points_layer
-        if layer is not None and is_dots(layer) and len(layer.selected_data):
-            self._select_from_canvas(layer.features[CELL].iloc[sorted(layer.selected_data)].astype(int).tolist())
-
     def select_within(self, polygon: Sequence[tuple[float, ...]]) -> None:
         """Select the cells within a `polygon` of world positions."""
-        layer = self.points_layer
-        if layer is None or not layer.visible or not is_dots(layer) or len(polygon) < 3:
+        layer = self.cells.dots
+        if layer is None or not layer.visible or len(polygon) < 3:
             return
         corners = np.array([np.asarray(layer.world_to_data(position), dtype=float)[-2:] for position in polygon])
         inside = within(layer.data, corners)
@@ -376,8 +362,8 @@ class Presenter:
 
     def cell_at(self, position: Sequence[float]) -> int | None:
         """The cell, of those that are shown, within reach of a world `position`."""
-        layer = self.points_layer
-        if layer is None or not layer.visible or not is_dots(layer) or not len(layer.data):
+        layer = self.cells.dots
+        if layer is None or not layer.visible or not len(layer.data):
             return None
         return cell_at(layer, position, 0.5 * RING_SIZE * self._diameter, camera(self.viewer).zoom)
 

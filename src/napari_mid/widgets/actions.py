@@ -79,6 +79,9 @@ class Actions(PlateActions):
 
     # -- model ---------------------------------------------------------------------------------------------------------------
 
+    def _can_show(self) -> bool:
+        return self.presenter.ready
+
     def load_model(self, path: str | Path | None = None) -> None:
         """Open the model folder at `path`, or the demo model."""
         key = self.session.model_key()
@@ -89,7 +92,8 @@ class Actions(PlateActions):
         if key != self.session.model_key():
             return  # another model was chosen meanwhile
         model, device = loaded
-        spare_collections()  # torch is there now
+        if self.presenter.alone:
+            spare_collections("model")  # torch is there now
         self.session.device_label = device
         self.session.model = model
         self._maybe_run()

@@ -84,13 +84,13 @@ class BesidePanel(QWidget):
         session, well, jobs = self.session, self.chooser.currentData(), self.actions.jobs
         jobs.cancel(LANE, quiet=True)
         self._asked = self._wanted()
-        self.beside.show(None)
         if well is None or session.plate is None:
+            self.beside.show(None)
             return
         key = session.image_key(well)
         known = self.actions.cache.get(key)
+        self.beside.show(known)
         if known is not None:
-            self.beside.show(known)
             return
 
         def show(images: WellImages) -> None:

@@ -19,6 +19,7 @@ from napari_mid.reports.plate_columns import FROM_SCORES, SCORE
 from napari_mid.reports.settings import ReportSettings
 from napari_mid.session import Session
 from napari_mid.viewer.anndata_export import check_anndata, write_anndata
+from napari_mid.viewer.compat import spare_collections
 from napari_mid.viewer.export import captured_plate_map, captured_score_card, captured_view, session_results
 from napari_mid.viewer.gallery_export import Drawing, captured_gallery
 from napari_mid.viewer.presenter import Presenter
@@ -135,7 +136,13 @@ class Exporter:
         except MidError as error:
             session.tell(str(error), "error")
             return
-        self.jobs.start(LANE, f"writing the {what}", steps, lambda path: session.tell(f"Saved {path}."))
+
+        def done(path: Path) -> None:
+            session.tell(f"Saved {path}.")
+            if self.presenter.alone:
+                spare_collections(what)  # fonts and what else figures and tables need is there now
+
+        self.jobs.start(LANE, f"writing the {what}", steps, done)
 
 
 def _drawing(draw: Callable[[int], Figure]) -> Drawing:

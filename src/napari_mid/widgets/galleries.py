@@ -32,6 +32,7 @@ from napari_mid.reports.scale_bar import ScaleBar, scale_bar
 from napari_mid.reports.slice_looks import own_contrast
 from napari_mid.session import Session
 from napari_mid.viewer.cell_columns import RELEVANCE, cell_table, highest_and_lowest, sortable
+from napari_mid.viewer.cells import ranks_shown
 from napari_mid.viewer.filters import EXAMPLE, matching
 from napari_mid.viewer.thumbnails import cell_slices, contours, scale_of
 from napari_mid.widgets.actions import Actions
@@ -47,6 +48,16 @@ MOST_STRIPS = 1200
 
 def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
     return len(first) == len(second) and all(map(operator.is_, first, second))
+
+
+def _entry(row: int, value: float, rank: int, number: int) -> Entry:
+    """What stands below a cell: its rank, 0 where it is left out, the value that the list is sorted by, and its class."""
+    label = f"#{rank:,}   {value:.4g}" if abs(value) >= 100 else f"#{rank:,}   {value:.2f}"
+    if not rank:
+        label = f"left out   {value:.3g}"
+    if not number:
+        return Entry(row, label)
+    return Entry(row, f"{label}  [{number}]", CLASS_COLOURS[number - 1])
 
 
 class Galleries(Section):
@@ -217,6 +228,7 @@ class Galleries(Section):
         names = ", ".join(map(str, table.columns))
         self.filter.setToolTip(f"Show only some cells: {EXAMPLE}.\nColumns: {names}")
         by_relevance = column == RELEVANCE
+        ranks = ranks_shown(result)
         for gallery, rows, title in zip(
             (self.relevant, self.irrelevant),
             highest_and_lowest(table, column, shown, self.options.shown),
@@ -230,17 +242,9 @@ class Galleries(Section):
                 else f"Cells by {column}"
             )
             values = table[column].to_numpy(dtype=float)
-            gallery.show_cells([self._entry(result, row, values[row], numbers[row]) for row in rows], self._picture, self._ratio)
+            entries = [_entry(row, values[row], ranks[row], numbers[row]) for row in rows.tolist()]
+            gallery.show_cells(entries, self._picture, self._ratio)
         self._mark()
-
-    def _entry(self, result: WellResult, row: int, value: float, number: int) -> Entry:
-        rank = int(result.cells["rank"].iloc[row])
-        label = f"#{rank:,}   {value:.4g}" if abs(value) >= 100 else f"#{rank:,}   {value:.2f}"
-        if result.excluded[row]:
-            label = f"left out   {value:.3g}"
-        if not number:
-            return Entry(int(row), label)
-        return Entry(int(row), f"{label}  [{number}]", CLASS_COLOURS[number - 1])
 
     def _offer(self, columns: list[str]) -> None:
         """Columns to sort by; the one that was chosen stays where it is among them."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from qtpy.QtCore import QTimer
 
 from napari_mid.errors import MidError, WellError
 from napari_mid.images.cache import WellCache
@@ -306,16 +308,33 @@ class PlateActions:
         self.jobs.cancel("overview", quiet=True)
         key = session.image_key(session.well)
 
-        def show(images: WellImages) -> None:
-            self.cache.put(key, images)
+        def offer(images: WellImages) -> None:
             if session.offer_images(key, images):
                 for warning in images.warnings:
                     session.tell(warning, "warning")
+
+        def show(images: WellImages) -> None:
+            self.cache.put(key, images)
+            self._when_ready(functools.partial(offer, images))
 
         known = self.cache.get(key)
         if known is not None:
             session.offer_images(key, known)
             return
         steps = read_well_steps(session.plate[session.well])
-        preview = functools.partial(session.offer_preview, key)
+
+        def preview(coarse: WellImages) -> None:
+            self._when_ready(functools.partial(session.offer_preview, key, coarse))
+
         self.jobs.start("images", f"reading {session.well}", steps, show, partial=preview)
+
+    def _can_show(self) -> bool:
+        """Whether the canvas is ready for images."""
+        return True
+
+    def _when_ready(self, show: Callable[[], object]) -> None:
+        """Call `show` once the canvas is ready: the layers of a new plate are made one by one, in turns of the event loop."""
+        if self._can_show():
+            show()
+        else:
+            QTimer.singleShot(0, functools.partial(self._when_ready, show))

@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QDockWidget, QWidget
 from napari_mid.session import Message, Session
 from napari_mid.viewer.compat import (
     central_layout,
-    drop_target,
     is_open,
     keep_llvm_apart,
     let_notifications_fade,
     main_window,
+    qt_viewer,
     unwrapped,
 )
 from napari_mid.viewer.presenter import Presenter
@@ -59,7 +59,7 @@ class Window:
         self.beside: BesidePanel | None = None
         self.actions.compare.connect(self._compare)
         self.session.events.told.connect(self._tell)
-        self._drops = PlateDrops(drop_target(viewer), self._drop, self._drop_results, lambda: bool(self.panels))
+        self._drops = PlateDrops(qt_viewer(viewer), self._drop, self._drop_results, lambda: bool(self.panels))
         self._untold: list[Message] = []
         bind_canvas_keys(viewer, self.session, self.actions)
         main_window(viewer).destroyed.connect(self._on_destroyed)
