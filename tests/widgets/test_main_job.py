@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 
+from napari_mid.reports.colours import RELEVANCE_COLORMAPS, to_rgba
 from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.compat import camera
 from napari_mid.widgets.window import MID, PLATE, Window
@@ -282,8 +283,13 @@ def test_the_points_are_made_once_for_a_result(scored: Window) -> None:
     points = scored.presenter.points_layer
     scored.session.events.result_changed.emit()
     assert scored.presenter.points_layer is points
+    before = points.face_color.copy()
     scored.panels[PLATE].canvas.colours.setCurrentText("blue to yellow (colour-blind)")
-    assert scored.presenter.points_layer is not points
+    assert scored.presenter.points_layer is points
+    relevance = scored.session.result.cells["relevance"].to_numpy()
+    colours = to_rgba(relevance, points.face_contrast_limits, RELEVANCE_COLORMAPS["blue to yellow (colour-blind)"])
+    np.testing.assert_allclose(points.face_color, colours, atol=0.02)
+    assert not np.allclose(points.face_color, before, atol=0.1)
 
 
 def test_a_real_click_on_the_canvas_selects_the_cell_and_a_drag_does_not(

@@ -18,7 +18,7 @@ from napari_mid.plates.field import Plane
 from napari_mid.plates.pixels import read_plane
 from napari_mid.plates.plate import Plate
 from napari_mid.session import Message
-from napari_mid.viewer.compat import camera, drop_target, text_overlay
+from napari_mid.viewer.compat import camera, qt_viewer, text_overlay
 from napari_mid.viewer.overview import STEP_PX
 from napari_mid.widgets.guidance import next_step
 from napari_mid.widgets.window import _TELL, PLATE, Window
@@ -29,7 +29,7 @@ Wait = Callable[[Callable[[], bool]], None]
 def drop(window: Window, path: Path) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
-    target = drop_target(window.viewer)
+    target = qt_viewer(window.viewer)
     how = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     # Qt delivers a drop only to the widget that a drag has entered
     QApplication.sendEvent(target, QDragEnterEvent(QPoint(10, 10), *how))

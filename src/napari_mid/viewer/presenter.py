@@ -234,6 +234,7 @@ class Presenter:
             self._show_cell(move=False)
             return
         self._show_text()
+        self._positions = np.empty((0, 2))
         if session.plate is None or session.overview is not None:
             self.cells.remove()
         elif session.images is None:
@@ -244,7 +245,6 @@ class Presenter:
 
     def _draw_cells(self, plate: Plate, images: WellImages) -> None:
         result, nuclei, layout = self.session.result, self.session.nuclei, images.layout
-        self._positions = np.empty((0, 2))
         if (result is None or not result.n_cells) and not nuclei:
             self.cells.clear()
             return
@@ -303,7 +303,9 @@ class Presenter:
     def _show_cell(self, *, move: bool = True) -> None:
         """Highlight the session's cells; unless they were chosen on the canvas, go to the one that is selected."""
         layer, result = self.cells.kept, self.session.result
-        if layer is None or result is None or not result.n_cells or result is not self._cells_of[-1]:
+        if layer is None or result is None or not len(self._positions):
+            return
+        if self.session.images is not self._cells_of[0] or result is not self._cells_of[2]:  # shown in a moment
             return
         rows = self.cells.show_dots(result.cells, self._positions, self.session.chosen, self._look, self._diameter)
         if len(rows) == 1 and move and not self._from_canvas:
