@@ -68,6 +68,8 @@ def test_the_colours_of_words_follow_the_theme(scored: Window) -> None:
 def test_nothing_of_the_panel_is_cut_off_where_it_is_narrow(scored: Window) -> None:
     panel = scored.panels[MID]
     scored.session.cell = 1
+    panel.nuclei.more.setChecked(True)
+    panel.nuclei.restore_button.show()
     for widget in panel.findChildren(QWidget):
         widget.ensurePolished()
     for layout in panel.findChildren(QLayout):  # the window of the test is not shown: layouts remember sizes without its style

@@ -69,7 +69,8 @@ def test_run_shows_points_score_and_galleries(scored: Window) -> None:
     assert points.name == "relevance"
     assert len(points.data) == result.n_cells
     np.testing.assert_allclose(points.features["relevance"], result.cells["relevance"])
-    assert points.face_colorbar.visible
+    assert scored.colour_bar.isVisibleTo(scored.colour_bar.parentWidget())
+    assert not points.face_colorbar.visible
     # the layer's colours are those of the shared colormap between its fixed limits
     from napari_mid.reports.colours import relevance_limits, relevance_rgba
 

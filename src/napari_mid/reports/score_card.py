@@ -14,7 +14,7 @@ from napari_mid.inference.curves import Curves
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.caption import Caption, cells_text
 from napari_mid.reports.colours import score_rgba
-from napari_mid.reports.page import CAUTION, FONT_SIZE, MARGIN_IN, QUIET, TEXT, Page, font, line_height_in
+from napari_mid.reports.page import CAUTION, FONT_SIZE, MARGIN_IN, QUIET, TEXT, Page, line_height_in
 
 AXIS, CONTROL, SETS, BARS, EVEN = "#5a626a", "#4c9be8", "#7a6aa8", "#7a6aa8", "#d8dce0"
 DELETION, INSERTION = "#e5604f", "#2fa872"
@@ -22,6 +22,8 @@ DELETION, INSERTION = "#e5604f", "#2fa872"
 SET_BINS, RELEVANCE_BINS = 50, 40
 #: Heights of the parts in inches.
 STRIP_IN, HISTOGRAM_IN, CURVES_IN = 0.5, 0.9, 1.5
+#: Room for labels to the left of the curves, in inches.
+LABELS_IN = 0.3
 #: Percentile of the relevance that the right end of its histogram is.
 TOP_PERCENTILE = 99.5
 
@@ -126,9 +128,10 @@ def _draw_relevance(page: Page, result: WellResult) -> None:
 
 def _draw_curves(page: Page, curves: Curves) -> None:
     page.paragraph("The score without a share of the cells, and of these alone", bold=True)
-    axes = _axes(page, CURVES_IN, "curves")
+    top = page.top_in
+    axes = _axes(page, CURVES_IN, "curves", left_in=LABELS_IN)
     axes.set_xlim(0.0, 1.0)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylim(*(ends := (-0.02, 1.02)))
     share = curves.fractions
     for low, high, mean in (
         (curves.random_low, curves.random_high, curves.random),
@@ -138,18 +141,23 @@ def _draw_curves(page: Page, curves: Curves) -> None:
         axes.plot(share, mean, color=QUIET, lw=0.8, ls="--")
     for values, colour in ((curves.deletion, DELETION), (curves.insertion, INSERTION)):
         axes.plot(share, values, color=colour, lw=1.6)
-    for value in (0.0, 1.0):
-        axes.text(0.003, value, f"{value:g}", color=QUIET, va="bottom" if value == 0 else "top", fontproperties=font(FONT_SIZE))
+    for value in (0.0, 0.5, 1.0):
+        axes.axhline(value, color=AXIS, lw=0.5, zorder=0)
+        middle = top + CURVES_IN * (ends[1] - value) / (ends[1] - ends[0]) - 0.64 * FONT_SIZE / 72  # as capitals are high
+        page.text(MARGIN_IN + LABELS_IN - 0.06, middle, f"{value:g}", colour=QUIET, align="right")
     for place, text, align in ((0.0, "0 %", "left"), (0.5, "50 % of the cells", "center"), (1.0, "100 %", "right")):
-        page.text(_at(page, place, 0.0, 1.0), page.top_in, text, colour=QUIET, align=align)
+        at = MARGIN_IN + LABELS_IN + (page.inner_in - LABELS_IN) * place
+        page.text(at, page.top_in, text, colour=QUIET, align=align)
     page.top_in += line_height_in(FONT_SIZE)
-    page.legend([("without the most relevant", DELETION), ("only the most relevant", INSERTION), ("random", QUIET)])
+    page.legend(
+        [("without the most relevant", DELETION), ("only the most relevant", INSERTION), ("random ones, without and only", QUIET)]
+    )
     page.top_in += 0.04
 
 
-def _axes(page: Page, height_in: float, label: str) -> Axes:
-    """Axes over the whole width; the page goes on below them."""
-    axes = page.axes(MARGIN_IN, page.top_in, page.inner_in, height_in, label)
+def _axes(page: Page, height_in: float, label: str, left_in: float = 0.0) -> Axes:
+    """Axes over the whole width, but for `left_in` that is left to labels; the page goes on below them."""
+    axes = page.axes(MARGIN_IN + left_in, page.top_in, page.inner_in - left_in, height_in, label)
     axes.set_facecolor("none")
     page.top_in += height_in + 0.02
     return axes

@@ -17,12 +17,13 @@ from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text
 from napari_mid.viewer.cell_layer import CellLayer
 from napari_mid.viewer.cells import cell_positions
-from napari_mid.viewer.compat import camera, scale_bar, text_overlay
+from napari_mid.viewer.compat import camera, scale_bar
+from napari_mid.viewer.corner_text import show_corner_text
 from napari_mid.viewer.dots import cell_at
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
-from napari_mid.viewer.presenter import NARROW_FONT, Presenter
+from napari_mid.viewer.presenter import Presenter
 from napari_mid.viewer.warm_up import warm_up
 
 if TYPE_CHECKING:
@@ -89,15 +90,14 @@ class Beside:
         """Show a well of the open plate, or nothing."""
         self._images, self._result = images, None
         self._cells.clear()
-        text, plate = text_overlay(self.model), self.session.plate
-        text.visible = images is not None
+        plate = self.session.plate
         if images is None or plate is None:
+            show_corner_text(self.model, ())
             self._missing = []
             for layer in self._layers.values():
                 layer.data = np.zeros((2, 2), dtype=layer.data.dtype)
             return
-        text.text = "\n".join(filter(None, (images.well, condition_text(plate.wells[images.well].condition))))
-        text.position, text.font_size = "top_left", NARROW_FONT
+        show_corner_text(self.model, (images.well, condition_text(plate.wells[images.well].condition)), narrow=True)
         shown = [layer.metadata["channel"] for layer in self.presenter.image_layers]
         self._missing = [name for name in shown if name in plate.channel_names]
         self._remove_others(plate, images)

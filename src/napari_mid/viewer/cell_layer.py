@@ -78,7 +78,6 @@ class CellLayer:
         """Draw a ring of each (N,) diameter at (N, 2) `positions`, (y, x) in pixels of the well."""
         layer = self._layer
         self._cells, self._shown = None, NUCLEI
-        layer.face_colorbar.visible = False
         with at_once(layer):
             self._put(positions, pd.DataFrame({VALUE: np.full(len(positions), np.nan)}))
             layer.face_color = "transparent"
@@ -122,14 +121,12 @@ class CellLayer:
             self._select(rows)
         if first:
             layer.name = RELEVANCE
-            layer.face_colorbar.visible = True
         return rows
 
     def clear(self) -> None:
         """Show nothing."""
         layer, self._shown, self._cells = self.layer, "", None
         if layer is not None:
-            layer.face_colorbar.visible = False
             with at_once(layer):
                 self._put(np.empty((0, 2)), pd.DataFrame({VALUE: np.empty(0)}))
 

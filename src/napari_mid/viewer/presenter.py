@@ -15,11 +15,12 @@ from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
 from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text, reading_text
-from napari_mid.reports.dots import MEASURES, DotLook
+from napari_mid.reports.dots import DotLook
 from napari_mid.session import Session
 from napari_mid.viewer.cell_layer import CellLayer
 from napari_mid.viewer.cells import cell_positions
-from napari_mid.viewer.compat import camera, canvas_widget, qt_viewer, scale_bar, text_overlay
+from napari_mid.viewer.compat import camera, canvas_widget, qt_viewer, scale_bar
+from napari_mid.viewer.corner_text import show_corner_text
 from napari_mid.viewer.dots import CELL, cell_at
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
@@ -39,8 +40,6 @@ OVERVIEW_TEXT = "one field of each well: click one to open the well"
 EDITING_TEXT = "editing nuclei; Add: a click adds one\nSelect: drag to move, Delete to remove"
 #: Diameter of rings on the canvas, as a part of that of dots in exported pictures: how far from a cell a click may be.
 RING_SIZE = 1.7
-#: Size of the words on the canvas, and where it has a neighbour.
-FONT, NARROW_FONT = 10, 8
 #: A cell that is shown to the user is this large at least: pixels of the canvas per pixel of the image.
 CLOSE_ZOOM = 1.5
 
@@ -196,10 +195,9 @@ class Presenter:
             self._show_cell()  # one that was chosen before its well was read
 
     def _show_text(self) -> None:
-        overlay = text_overlay(self.viewer)
         plate, well = self.session.plate, self.session.well
         if plate is None or (well is None and self.session.overview is None):
-            overlay.visible = False
+            show_corner_text(self.viewer, ())
             return
         if well is None:
             lines = [", ".join(filter(None, (plate.name, reading_text(plate.reading_columns())))), OVERVIEW_TEXT]
@@ -215,12 +213,8 @@ class Presenter:
         if self.session.editing is not None:
             lines.append(EDITING_TEXT)
         elif self.session.result is not None and self.session.result.n_cells:
-            lines.append(f"dots: {MEASURES[self._look.measure].label}")
             lines += filter(None, [self._look.said()])
-        overlay.text = "\n".join(lines)
-        overlay.position = "top_left"
-        overlay.font_size = NARROW_FONT if self._narrow else FONT
-        overlay.visible = True
+        show_corner_text(self.viewer, lines, narrow=self._narrow)
 
     # -- cells ---------------------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,9 @@ from napari_mid.widgets.steps import (
 )
 from napari_mid.widgets.work import Jobs
 
+#: Lanes whose work can be cancelled, the first that runs.
+CANCELLED = ("run", "plate", "model", "overview", "export")
+
 
 class Actions(PlateActions):
     """The verbs of one window."""
@@ -298,8 +301,8 @@ class Actions(PlateActions):
         self.compare.emit(self.comparing)
 
     def cancel(self) -> None:
-        """Stop what runs: the score, the detection, the plate that is being opened."""
-        for lane in ("run", "plate", "model", "overview"):
+        """Stop what runs: the score, the detection, the plate that is being opened, a report that is being written."""
+        for lane in CANCELLED:
             if self.jobs.running(lane):
                 self.jobs.cancel(lane)
                 self.session.tell("Stopped.")

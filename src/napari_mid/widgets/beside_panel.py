@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_mid.images.well_images import WellImages, load_well
 from napari_mid.inference.controls import control_wells
@@ -13,7 +13,7 @@ from napari_mid.reports.caption import condition_text
 from napari_mid.session import Session
 from napari_mid.viewer.beside import Beside
 from napari_mid.widgets.actions import Actions
-from napari_mid.widgets.parts import QUIET, listen, show_text, text_label
+from napari_mid.widgets.parts import QUIET, ElidedCombo, listen, show_text, text_label
 
 #: Its lane of work.
 LANE = "beside"
@@ -29,15 +29,16 @@ class BesidePanel(QWidget):
         self.actions = actions
         self.beside = Beside(actions.presenter)
         self._asked: tuple[object, ...] = ()
-        self.chooser = QComboBox()
+        self.chooser = ElidedCombo()
         self.chooser.setToolTip("The well that is shown beside the open one; negative controls stand first")
         self.chooser.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.chooser.activated.connect(lambda _: self._read())
         self.note = text_label(QUIET)
         row = QHBoxLayout()
-        row.addWidget(QLabel("beside"))
         row.addWidget(self.chooser, 1)
-        away = QPushButton("Close")
+        away = QToolButton()
+        away.setText("×")
+        away.setAccessibleName("close")
         away.setToolTip("Show the open well alone (B)")
         away.clicked.connect(lambda: actions.compare.emit(False))
         row.addWidget(away)
@@ -66,7 +67,7 @@ class BesidePanel(QWidget):
         self.chooser.clear()
         for name in names:
             assert plate is not None
-            self.chooser.addItem("   ".join(filter(None, (name, condition_text(plate.wells[name].condition)))), name)
+            self.chooser.addItem("  ".join(filter(None, (name, condition_text(plate.wells[name].condition)))), name)
         show_text(self.note, NO_CONTROL if plate is not None and names and not control_wells(plate) else "")
         self.chooser.setCurrentIndex(names.index(chosen) if chosen in names else 0 if names else -1)
         if self._wanted() != self._asked:

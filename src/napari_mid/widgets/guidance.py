@@ -29,6 +29,9 @@ def next_step(session: Session) -> str:
         return f"{count:,} nuclei. Press Run to score the well, or change the settings under Nuclei."
     if not result.n_cells:
         return "No cells were found, so there is no score: change the settings under Nuclei and press Run again."
+    if session.chosen:
+        what = "this cell" if len(session.chosen) == 1 else f"these {len(session.chosen):,} cells"
+        return f"X leaves {what} out of the score, 1 to 9 sort {'it' if len(session.chosen) == 1 else 'them'} into a class."
     return "Click a dot on the image or a picture below to look at a cell."
 
 

@@ -58,7 +58,8 @@ class NucleiRow(Section):
         self.outlines.toggled.connect(lambda on: actions.outliner.want("canvas", on))
         self.column.addLayout(_row(heading("Nuclei"), self.count, stretch=1))
         self.column.addLayout(_row(self.detect_button, self.edit_button, self.more, self.fields))
-        self.column.addLayout(_row(self.layer_button, self.table_button, self.outlines, self.restore_button))
+        self.column.addLayout(_row(self.layer_button, self.table_button, self.outlines))
+        self.column.addWidget(self.restore_button)
         for widget in (self.warnings, self.editing, self.settings, self.counts):
             self.column.addWidget(widget)
         events = session.events

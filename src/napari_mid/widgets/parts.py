@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QLabel,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_mid.widgets.ink import Words
 
@@ -36,6 +46,26 @@ class Section(QFrame):
         super().setVisible(visible)
         if self.rule is not None:
             self.rule.setVisible(visible)
+
+
+class ElidedCombo(QComboBox):
+    """A combo box that shows of a long text what has room, and three dots for the rest; its list shows all of it."""
+
+    def paintEvent(self, event: object) -> None:  # noqa: N802  (Qt's name)
+        """Paint the text with three dots where it is cut."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, field.width() - 4)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def showPopup(self) -> None:  # noqa: N802
+        """Show the list."""
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + 24)
+        super().showPopup()
 
 
 def heading(title: str) -> QLabel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton
 
 from napari_mid.session import Message, Session
-from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.actions import CANCELLED, Actions
 from napari_mid.widgets.guidance import next_step
 from napari_mid.widgets.parts import PROBLEM, QUIET, Section, listen, show_text, text_label
 
@@ -43,7 +43,7 @@ class RunRow(Section):
         self._failure = ""
         events = session.events
         listen(self, self._show, events.plate_changed, events.model_changed, events.images_changed, events.nuclei_changed)
-        listen(self, self._show, events.result_changed, events.work_changed)
+        listen(self, self._show, events.result_changed, events.work_changed, events.cell_changed)
         listen(self, self._forget_failure, events.well_changed)
         listen(self, self._on_told, events.told)
         self._show()
@@ -69,15 +69,13 @@ class RunRow(Section):
             self._failure = ""
         fits = session.contract is not None and session.contract.plate is not None
         self.run_button.setEnabled(fits and session.well is not None and not running)
-        self.cancel_button.setEnabled(running or self.actions.jobs.running("plate"))
+        self.cancel_button.setEnabled(any(map(self.actions.jobs.running, CANCELLED)))
         self.device.setText(f"device  {session.device_label or session.device}" + speed(session))
         self.bar.setVisible(work is not None)
         if work is not None:
             self.bar.setRange(0, 0 if work.fraction is None else 1000)
             self.bar.setValue(round(1000 * (work.fraction or 0.0)))
-        show_text(
-            self.doing, "" if work is None else f"{work.what}: {work.detail}" if work.detail not in ("", work.what) else work.what
-        )
+        show_text(self.doing, "" if work is None else ": ".join(filter(None, (work.what, work.detail))))
         show_text(self.failure, self._failure)
         show_text(self.guide, "" if running or self._failure else next_step(session))
 

@@ -196,7 +196,8 @@ def score_all_steps(session: Session, plate: Plate, wells: list[str]) -> Generat
                 except StopIteration as stop:
                     yield Partial((yield from left_out_steps(stop.value, model, session.exclusions.of(keys[well]))))
                     break
-                yield Progress("scoring wells", done, len(wells), f"{well}: {step.step}")
+                now = "" if well in step.step else step.step
+                yield Progress(f"{well} ({done + 1} of {len(wells)})", done, len(wells), now)
         except MidError as error:
             yield Partial(WellFailure(well, error))
     yield Progress("scoring wells", len(wells), len(wells))

@@ -23,7 +23,9 @@ from napari_mid.viewer.compat import (
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.beside_panel import BesidePanel
+from napari_mid.widgets.colour_bar import ColourBar
 from napari_mid.widgets.drops import PlateDrops
+from napari_mid.widgets.kept_fit import KeptFit
 from napari_mid.widgets.keys import bind_canvas_keys
 from napari_mid.widgets.mid_panel import WIDTH_PX
 from napari_mid.widgets.parts import disconnect_all
@@ -62,6 +64,7 @@ class Window:
         self._drops = PlateDrops(qt_viewer(viewer), self._drop, self._drop_results, lambda: bool(self.panels))
         self._untold: list[Message] = []
         bind_canvas_keys(viewer, self.session, self.actions)
+        self.colour_bar, self.fit = ColourBar(self.presenter), KeptFit(viewer, self.session)
         main_window(viewer).destroyed.connect(self._on_destroyed)
         self._load_model_when_idle()
 
@@ -92,6 +95,7 @@ class Window:
         if on == (self.beside is not None) or not self._is_open():
             return
         self.presenter.narrow = on
+        self.colour_bar.refresh()
         if self.beside is not None:
             gone, self.beside = self.beside, None
             central_layout(self.viewer).removeWidget(gone)

@@ -22,7 +22,20 @@ T = TypeVar("T")
 #: A lane whose progress is not shown: its work comes and goes while the user looks around.
 QUIET_LANE = "preview"
 #: Lanes whose progress is shown before that of the others, the most important first.
-LANES = ("run", "exclude", "evidence", "cell", "plate", "model", "images", "overview", "controls", "outlines", "intensity")
+LANES = (
+    "run",
+    "exclude",
+    "evidence",
+    "cell",
+    "plate",
+    "model",
+    "images",
+    "overview",
+    "controls",
+    "export",
+    "outlines",
+    "intensity",
+)
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ class Jobs:
                 job.partial(item.value)
             return
         fraction = item.done / item.total if item.total else None
-        job.work = Work(job.what, fraction, " ".join(filter(None, (item.step, item.detail))))
+        job.work = Work(job.what, fraction, progress_text(job.what, item))
         self._show()
 
     def _on_return(self, lane: str, job: _Job, outcome: _Outcome) -> None:
@@ -179,6 +192,11 @@ class Jobs:
     def _show(self) -> None:
         jobs = [self._running[lane] for lane in LANES if lane in self._running]
         self._session.work = jobs[0].work if jobs else None
+
+
+def progress_text(what: str, progress: Progress) -> str:
+    """How far a job is, without saying again `what` it does."""
+    return ", ".join(part for part in (progress.step, progress.detail) if part and part != what)
 
 
 def _guarded(steps: Steps[Any]) -> Generator[Any, None, _Outcome]:
