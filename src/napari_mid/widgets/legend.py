@@ -53,9 +53,12 @@ class Legend(QWidget):
         note = f" ({self._map.painted.note})" if self._map.painted.note else ""
         x += self._text(painter, x, f"{self._map.mode}{note}  {low:g}")
         scored, total = len(self._map.session.results), self._wells_with_images()
-        count, end = f"{scored} of {total} wells scored", f"{high:g}"
-        text_px = sum(painter.fontMetrics().horizontalAdvance(text) for text in (count, end))
-        bar = max(SMALLEST_BAR_PX, min(BAR_PX, self.width() - x - text_px - 4 * GAP_PX))
+        count = f"{scored} of {total} wells scored" if self._map.mode in FROM_SCORES else ""
+        end, advance = f"{high:g}", painter.fontMetrics().horizontalAdvance
+        room = self.width() - x - advance(end) - 4 * GAP_PX
+        if room - advance(count) < SMALLEST_BAR_PX:
+            count = ""
+        bar = max(SMALLEST_BAR_PX, min(BAR_PX, room - advance(count)))
         strip = np.ascontiguousarray(np.rint(colours[None, :, :3] * 255).astype(np.uint8))
         image = QImage(strip.data, len(colours), 1, strip.strides[0], QImage.Format.Format_RGB888)
         painter.drawImage(QRectF(x, 5, bar, HEIGHT_PX - 10), image)
