@@ -217,7 +217,7 @@ def test_work_delivers_progress_parts_and_the_result(jobs: Jobs, wait: Wait) -> 
 def test_cancel_stops_at_the_next_yield_and_closes_the_generator(jobs: Jobs, wait: Wait) -> None:
     closed: list[bool] = []
     results: list[object] = []
-    jobs.start("run", "waiting", endless(closed), results.append)
+    jobs.start("run", "a job", endless(closed), results.append)
     wait(lambda: jobs._session.work is not None and bool(jobs._session.work.detail))
     jobs.cancel("run")
     wait(lambda: bool(closed))
@@ -228,7 +228,7 @@ def test_cancel_stops_at_the_next_yield_and_closes_the_generator(jobs: Jobs, wai
 def test_new_work_in_a_lane_replaces_the_old(jobs: Jobs, wait: Wait) -> None:
     closed: list[bool] = []
     results: list[object] = []
-    jobs.start("images", "waiting", endless(closed), results.append)
+    jobs.start("images", "a job", endless(closed), results.append)
     wait(lambda: jobs._session.work is not None and "waiting" in jobs._session.work.detail)
     jobs.start("images", "counting", steps_of(result=3), results.append)
     wait(lambda: results == [3] and bool(closed))
