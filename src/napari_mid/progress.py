@@ -7,6 +7,7 @@ item: the generator is closed at its next ``yield``.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,6 +35,18 @@ class Progress:
 
 
 Steps = Generator[Progress, None, T]
+
+
+def said_as(progress: Progress, steps: Steps[T]) -> Steps[T]:
+    """Run `steps` as a part of larger work, which is at `progress` meanwhile."""
+    with closing(steps):
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield progress
 
 
 def finish(steps: Steps[T], report: Callable[[Progress], None] | None = None) -> T:

@@ -197,3 +197,17 @@ def test_stopping_half_way_leaves_no_half_written_file(plate_folder, model_folde
         "A01_gallery.png",
         "plate_scores.png",
     ]
+
+
+def test_plate_maps_and_controls_are_options(plate_folder, model_folder, tmp_path, capsys):
+    arguments = ["--wells", "A01", "--plate-map", str(plate_folder / "plate_map.csv"), "--no-pdf"]
+    assert _run(plate_folder, model_folder, tmp_path / "with", *arguments, "--plate-maps", "score", "role", "cell count") == 0
+    assert "1 of 1 wells, 1 beside them to compare with" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "with").glob("plate_*")} == {
+        "plate_scores.png",
+        "plate_role.png",
+        "plate_cell_count.png",
+    }
+    assert _run(plate_folder, model_folder, tmp_path / "without", *arguments, "--no-controls") == 0
+    assert "1 of 1 wells:" in capsys.readouterr().out
+    assert len(pd.read_csv(tmp_path / "without" / "wells.csv")) == 1

@@ -83,3 +83,8 @@ def test_own_columns_of_the_plate_map_speak_where_there_is_no_compound() -> None
 def test_a_model_that_is_called_one_is_not_called_so_twice() -> None:
     assert "model demo model" not in _text(Caption("P", "A01", score=0.5, model_name="demo model (cardiotox), simulated cells"))
     assert "model herg_model" in _text(Caption("P", "A01", score=0.5, model_name="herg_model"))
+
+
+def test_a_well_that_is_not_called_is_said_to_be_so_once():
+    assert score_text(0.69, 0.16, 1.0, "no call") == "score 0.69 (95 % interval 0.16–1.00), no call"
+    assert score_text(0.69, 0.6, 0.8, "positive").endswith(", call positive")

@@ -68,6 +68,11 @@ def test_the_colour_bar_has_the_colours_of_the_dots_and_stays_in_its_corner(scor
     resize(scored, 280, 300)
     assert bar.height() < high
     assert bar.geometry().right() < 280
+    # beside another canvas it makes room for the words
+    scored.presenter.narrow = True
+    bar.refresh()
+    assert bar.x() < 20
+    assert 200 < bar.geometry().bottom() < 300
 
 
 def test_a_well_fills_the_canvas_until_the_user_moves_it(opened: Window, wait: Wait) -> None:

@@ -39,7 +39,7 @@ def test_dots_have_the_colours_of_the_measure_on_canvas_and_picture(scored: Wind
     np.testing.assert_array_equal(view.relevance, values)
     assert view.limits == pytest.approx(limits)
     assert measure.split()[-1] in view.label
-    assert view.label in scored.viewer.canvas.overlays.text.text
+    assert scored.colour_bar.title == (view.label,)
 
 
 def test_the_slider_hides_the_middle_and_a_cell_that_is_selected_is_shown(scored: Window) -> None:

@@ -51,5 +51,5 @@ def run(options: argparse.Namespace) -> None:
         print(DEMO_MODEL)
     scored = {result.well for result in written.plate_result.results}
     asked = {well.name for well in wells}
-    beside = f", {len(scored - asked)} negative controls to compare with" if scored - asked else ""
+    beside = f", {len(scored - asked)} beside them to compare with" if scored - asked else ""
     print(f"{len(scored & asked)} of {len(asked)} wells{beside}: {written.files[0]}")

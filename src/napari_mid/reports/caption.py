@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from napari_mid.cells.edits import EDITED, EditCount
+from napari_mid.inference.calls import NO_CALL
 from napari_mid.inference.result import NO_CELLS, WellResult
 
 RESEARCH_ONLY = "Research use only"
@@ -217,7 +218,8 @@ def score_text(score: float, low: float, high: float, call: str, positive_class:
     number, ends = score_numbers(score, low, high)
     of_class = f" for {words(positive_class)}" if positive_class else ""
     interval = f" (95 % interval {ends})" if ends else ""
-    return f"score {number}{of_class}{interval}" + (f", call {words(call)}" if call else "")
+    called = words(call) if call == NO_CALL else f"call {words(call)}" if call else ""
+    return f"score {number}{of_class}{interval}" + (f", {called}" if called else "")
 
 
 def score_numbers(score: float, low: float, high: float) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from napari_mid.errors import SettingsError
 from napari_mid.inference.controls import percentiles_among_controls
 from napari_mid.inference.result import WellResult
 from napari_mid.plates.plate import Plate
-from napari_mid.reports.caption import UNITS, own_columns, score_numbers, words
+from napari_mid.reports.caption import UNITS, own_columns, words
 from napari_mid.reports.colours import RELEVANCE_COLOURS_CIVIDIS, SCORE_COLOURS, SCORE_LIMITS, rgb_to_hex, to_rgba
 
 ROLE_COLOURS = {"negative_control": "#4c9be8", "positive_control": "#e8684c", "sample": "#a9b665", "empty": "#5a5a5a"}
@@ -58,13 +58,16 @@ class WellColours:
 def by_score(plate: Plate | None, results: Results) -> WellColours:
     """Score from 0 to 1; wells that are not scored have none."""
     scored = {name: result for name, result in results.items() if np.isfinite(result.score)}
-    told = {name: score_numbers(result.score, *result.interval) for name, result in scored.items()}
     return _by_number(
         {name: result.score for name, result in scored.items()},
         SCORE_LIMITS,
         SCORE_COLOURS,
-        written={name: number for name, (number, _) in told.items()},
-        below={name: interval for name, (_, interval) in told.items()},
+        written={name: f"{result.score:.2f}" for name, result in scored.items()},
+        below={
+            name: "{:.2f}–{:.2f}".format(*result.interval)
+            for name, result in scored.items()
+            if all(map(np.isfinite, result.interval))
+        },
     )
 
 
@@ -143,11 +146,11 @@ MODES: dict[str, Callable[[Plate | None, Results], WellColours]] = {
 }
 #: Those that wells have once they are scored, and what they are.
 FROM_SCORES = {
-    SCORE: "probability of that class, averaged over random sets of the well's cells",
-    "cell count": "number of cells that the model read",
-    "percentile": "per cent of the plate's other negative-control wells that score lower",
+    SCORE: "the probability of that class, averaged over random sets of the well's cells",
+    "cell count": "the number of cells that the model read",
+    "percentile": "how many per cent of the plate's other negative-control wells score lower",
     "call": "what the well is called from its score and interval",
-    "warnings": "number of warnings about the well",
+    "warnings": "the number of warnings about the well",
 }
 
 

@@ -69,7 +69,7 @@ def _shown(column: str, task: str, first: WellResult | None) -> str:
     if column not in FROM_SCORES:
         return f"{column[:1].upper()}{column[1:]}, from the plate map"
     of_class = f" for “{words(first.classes[-1])}”" if column == SCORE and first is not None and first.classes else ""
-    what = f"{column}{of_class}, the {FROM_SCORES[column]}"
+    what = f"{column}{of_class}, {FROM_SCORES[column]}"
     return f"{words(task)}: {what}" if task else f"{what[:1].upper()}{what[1:]}"
 
 

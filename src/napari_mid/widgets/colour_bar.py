@@ -111,7 +111,10 @@ class ColourBar(QWidget):
         title = max((self.fontMetrics().horizontalAdvance(text) for text in self.title), default=0)
         wide = max(BAR_PX + 8 + labels, title) + 2 * PAD_PX
         self.setFixedSize(wide, self._high + LINE_PX * len(self.title) + 3 * PAD_PX)
-        self.move(canvas.width() - wide - FROM_EDGE_PX, FROM_EDGE_PX)
+        if self.presenter.narrow:  # words take the whole width above, and the scale bar lies to the right below
+            self.move(FROM_EDGE_PX, canvas.height() - self.height() - FROM_EDGE_PX)
+        else:
+            self.move(canvas.width() - wide - FROM_EDGE_PX, FROM_EDGE_PX)
 
     def paintEvent(self, event: object) -> None:  # noqa: N802  (Qt's name)
         """Paint title, bar and labels."""

@@ -18,6 +18,7 @@ SHOWN = {
     PLATE_MAP: ("width_px",),
     SCORE_CARD: ("width_px",),
 }
+FORM_PX = 240
 FIGURES = "PNG (*.png);;PDF (*.pdf);;SVG (*.svg)"
 
 
@@ -31,6 +32,7 @@ class ExportDialog(QDialog):
         self.form: SettingsForm[ExportOptions] = SettingsForm(ExportOptions)
         self.form.settings = options
         self.form.show_only(SHOWN[what])
+        self.form.setMinimumWidth(FORM_PX)  # a number of five digits between its buttons
         self.picture = QLabel("Drawing…")
         area = QScrollArea()
         area.setWidget(self.picture)

@@ -19,6 +19,7 @@ from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Plate
 from napari_mid.plates.remembered import corrected_roles, with_remembered_roles
 from napari_mid.preferences import remember_options, remember_roles
+from napari_mid.reports.caption import model_text
 from napari_mid.session import Session
 from napari_mid.viewer.sample_data import sample_plate_steps
 from napari_mid.widgets.keeper import Keeper, results_steps
@@ -101,9 +102,8 @@ class PlateActions:
                 self._load_model_of(stored, stored.model_path)
                 return
             name = stored.run["model"]["name"]
-            session.tell(
-                f"These results are of the model {name} ({stored.model_hash[:8]}): choose it above, then open them.", "error"
-            )
+            of = model_text(name, stored.model_hash)
+            session.tell(f"These results are of the {of}: choose it above, then open them.", "error")
             return
         if session.plate is not None and str(session.plate.path) == stored.plate_path:
             self._show_stored(stored, session.plate)

@@ -23,7 +23,7 @@ from napari_mid.inference.controls import MOST_WELLS, compared_wells
 from napari_mid.inference.settings import ScoringSettings
 from napari_mid.model.network import MidModel
 from napari_mid.plates.plate import Plate, Well
-from napari_mid.progress import Progress, Steps
+from napari_mid.progress import Progress, Steps, said_as
 from napari_mid.reports.annotated import annotated_figure
 from napari_mid.reports.caption import model_text, threshold_text, words
 from napari_mid.reports.plate_columns import SCORE, check_columns
@@ -129,8 +129,9 @@ def written_steps(
         for figure in maps.values():
             _add_page(pdf, figure)
         for done, result in enumerate(drawn):
-            yield Progress("drawing wells", done, len(drawn), result.well)
-            images = yield from load_well(fitted.plate[result.well])
+            now = Progress("drawing wells", done, len(drawn), f"{result.well} ({done + 1} of {len(drawn)})")
+            yield now
+            images = yield from said_as(now, load_well(fitted.plate[result.well]))
             annotated = annotated_figure(well_view(source, result, images), settings.width_px)
             gallery = well_gallery(source, result, images, controls.beside(result.well) if controls is not None else None)
             pictures = {"annotated": annotated, "card": well_card(source, result, scored), "gallery": gallery}

@@ -17,7 +17,7 @@ from napari_mid.inference.controls import compared_cells, compared_wells
 from napari_mid.inference.result import WellResult
 from napari_mid.model.network import MidModel
 from napari_mid.plates.roles import channel_colours
-from napari_mid.progress import Progress, Steps
+from napari_mid.progress import Progress, Steps, said_as
 from napari_mid.reports.annotated import AnnotatedView, dot_diameter
 from napari_mid.reports.caption import Caption, caption_of, reading_text
 from napari_mid.reports.colours import relevance_limits
@@ -181,8 +181,8 @@ class Controls:
             for well, rows in chosen.items():
                 most[well] = max(most.get(well, []), rows, key=len)
         for done, (well, rows) in enumerate(most.items()):
-            yield Progress("reading negative controls", done, len(most), well)
-            images = yield from load_well(self._source.fitted.plate[well])
+            now = Progress("reading negative controls", done, len(most), well)
+            images = yield from said_as(now, load_well(self._source.fitted.plate[well]))
             self._columns[well] = _column(self._source, self._results[well], images, CONTROLS, rows)
 
     def beside(self, well: str) -> GalleryColumn | None:
