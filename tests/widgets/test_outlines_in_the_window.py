@@ -90,12 +90,14 @@ def test_outlines_follow_the_well_and_go_with_it(opened: Window, row: NucleiRow,
 def test_slices_and_exported_galleries_have_contours(
     scored: Window, row: NucleiRow, wait: Wait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_mid.viewer import export
+    from napari_mid.viewer import gallery_export
 
     session, galleries = scored.session, scored.panels[MID].galleries
     columns: list[Any] = []
-    draw = export.gallery_figure
-    monkeypatch.setattr(export, "gallery_figure", lambda made, *args, **more: columns.append(made) or draw(made, *args, **more))
+    draw = gallery_export.gallery_figure
+    monkeypatch.setattr(
+        gallery_export, "gallery_figure", lambda made, *args, **more: columns.append(made) or draw(made, *args, **more)
+    )
 
     def picture() -> bytes:
         image = galleries.relevant.slices.index(0).data(Qt.ItemDataRole.DecorationRole).pixmap(400, 400).toImage()
