@@ -139,7 +139,7 @@ def test_the_layers_of_a_new_plate_are_made_one_in_a_turn_of_the_event_loop(wind
     window.actions.show_plate(plate)
     wait(lambda: window.session.images is not None)
     timer.stop()
-    assert len(made) == len(set(made)) == len(plate.channels)
+    assert len(made) == len(set(made)) == len(plate.channels) + 1  # one for the cells
     images = window.session.images
     for index, layer in enumerate(window.presenter.image_layers):
         np.testing.assert_array_equal(layer.data, images.mosaic(index))

@@ -82,6 +82,11 @@ class Beside:
         return self._images.well if self._images is not None and not self._missing else ""
 
     @property
+    def closed(self) -> bool:
+        """Whether the canvas is gone."""
+        return self._closed
+
+    @property
     def dots(self) -> Any | None:
         """The layer of its cells, once it is scored."""
         return self._cells.dots
@@ -128,8 +133,8 @@ class Beside:
                 QTimer.singleShot(0, lambda: self._fill(plate, images))
                 return
         self.link()
-        self.show_cells()
         self._follow(*self._cameras)
+        QTimer.singleShot(0, self.show_cells)
 
     def _make(self, plate: Plate, channel: str, mosaic: NDArray[Any]) -> bool:
         like = next((layer for layer in self.presenter.image_layers if layer.metadata["channel"] == channel), None)

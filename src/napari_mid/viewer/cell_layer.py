@@ -59,7 +59,7 @@ class CellLayer:
         """The layer while it shows cells that are scored, or None."""
         return self.kept if self._shown == RELEVANCE else None
 
-    def place(self, plate: Plate, well: str, *, above: Sequence[Any] = (), visible: bool = True) -> None:
+    def place(self, plate: Plate, well: str = "", *, above: Sequence[Any] = (), visible: bool = True) -> None:
         """Make the layer, empty, where there is none, and lay it on a well of `plate`, `above` the layers of its images."""
         scale, unit = pixel_scale(plate)
         if self.kept is None:
@@ -136,6 +136,7 @@ class CellLayer:
         self._layer, self._shown, self._cells = None, "", None
 
     def _made(self, scale: tuple[float, float], unit: str, visible: bool) -> Any:
+        selected = set(self.viewer.layers.selection)
         layer = self.viewer.add_points(
             np.empty((0, 2)),
             name=NUCLEI,
@@ -147,6 +148,8 @@ class CellLayer:
             visible=visible,
         )
         layer.editable = False
+        if selected:
+            self.viewer.layers.selection = selected  # nobody asked for this one
         layer.selected_data.events.items_changed.connect(self._on_selection)
         return layer
 

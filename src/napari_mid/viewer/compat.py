@@ -64,7 +64,8 @@ def spare_collections(occasion: str) -> None:
     A collection takes a quarter of a second for so many, in which the window stands still. What lives now and refers to itself,
     as layers do, is not freed any more: there should be nothing large among it.
     """
-    if occasion in _spared or (gc.get_freeze_count() and not _spared):  # others have frozen what they want to keep
+    # to count what is frozen takes a tenth of a second; where others have frozen something before us, we leave it to them
+    if occasion in _spared or (not _spared and gc.get_freeze_count()):
         return
     _spared.add(occasion)
     gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,11 +41,17 @@ class ImageLayers:
 
     While another well of the plate is read its layers are empty: to remove and to make one takes napari a good part of a second.
     Those of a new plate are made one by one while its first well is read, so that the window does not stand still for long.
+
+    Parameters
+    ----------
+    further
+        Makes a layer that is to lie above them; called once they are made, in a turn of its own.
     """
 
-    def __init__(self, viewer: Any, session: Session) -> None:
+    def __init__(self, viewer: Any, session: Session, further: Callable[[Plate], object]) -> None:
         self.viewer = viewer
         self.session = session
+        self._further = further
         self._layers: list[Any] = []
         self._making = False
         self._made_limits: list[tuple[float, float]] = []
@@ -147,10 +154,12 @@ class ImageLayers:
         waiting = self.session.well is not None and self.session.images is None and self.session.preview is None
         if plate is None or not waiting or not is_open(self.viewer) or not self._fit(plate, so_far=True):
             return
-        if index < len(plate.channels):
-            self._make(plate, index, np.zeros((2, 2), dtype=np.uint16), pixel_scale(plate)[0], (0.0, 0.0))
-            self._making = True
-            QTimer.singleShot(0, self._make_next)
+        if index == len(plate.channels):
+            self._further(plate)
+            return
+        self._make(plate, index, np.zeros((2, 2), dtype=np.uint16), pixel_scale(plate)[0], (0.0, 0.0))
+        self._making = True
+        QTimer.singleShot(0, self._make_next)
 
     def _make(
         self,

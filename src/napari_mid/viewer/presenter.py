@@ -63,7 +63,7 @@ class Presenter:
         self.session = session
         self._look = DotLook()
         self._narrow = False
-        self._image_layers = ImageLayers(viewer, session)
+        self._image_layers = ImageLayers(viewer, session, lambda plate: self.cells.place(plate, visible=not self._hiding))
         #: the cells of the open well
         self.cells = CellLayer(viewer, self._select_from_canvas)
         #: what they were drawn from
@@ -178,6 +178,7 @@ class Presenter:
     def _show_overview(self) -> None:
         if self.session.overview is not None:
             self._image_layers.show()
+            self.cells.remove()
             self._fitted = ()
         self._show_text()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
@@ -52,7 +52,11 @@ class BesidePanel(QWidget):
         listen(self, self._fill, events.plate_changed, events.well_changed)
         listen(self, self._link, events.images_changed)
         listen(self, self.beside.show_cells, events.results_changed, events.result_changed, actions.presenter.look_changed)
-        self._fill()
+        QTimer.singleShot(0, self._begin)  # in a turn of its own: to make the canvas has taken napari long
+
+    def _begin(self) -> None:
+        if not self.beside.closed:
+            self._fill()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  (Qt's name)
         """Let go of the canvas, too."""
