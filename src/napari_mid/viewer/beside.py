@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
@@ -17,20 +17,23 @@ from napari_mid.reports.annotated import dot_diameter
 from napari_mid.reports.caption import condition_text
 from napari_mid.viewer.cell_layer import CellLayer
 from napari_mid.viewer.cells import cell_positions
-from napari_mid.viewer.compat import camera, scale_bar
-from napari_mid.viewer.corner_text import show_corner_text
+from napari_mid.viewer.compat import camera, glyphs, scale_bar
+from napari_mid.viewer.corner_text import SPACE, show_corner_text
 from napari_mid.viewer.dots import cell_at
 from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import remove
 from napari_mid.viewer.presenter import Presenter
-from napari_mid.viewer.warm_up import warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 #: What the channels of both wells share: a change of one is one of the other.
 LINKED = ("visible", "contrast_limits", "colormap", "gamma", "opacity")
+#: What the scale bar is written with.
+SCALE_LETTERS = "0125 .µmnpixel"
+#: Between two things for which napari takes long, in milliseconds: the window answers meanwhile.
+PAUSE_MS = 5
 
 
 class Beside:
@@ -58,12 +61,12 @@ class Beside:
         self.model: Any = ViewerModel(title="beside")
         self.model.theme = presenter.viewer.theme
         self.canvas: QWidget = QtViewer(self.model)
-        warm_up(self.canvas)
         self._images: WellImages | None = None
         #: by channel; they are kept from well to well, as those of the open well are
         self._layers: dict[str, Any] = {}
-        #: channels that have no layer yet
-        self._missing: list[str] = []
+        #: what is still to be done until the well is shown; each says whether it took long
+        self._tasks: list[Callable[[], bool]] = []
+        self._letters, self._drawn = glyphs(self.canvas), set[str]()
         self._linked: list[Any] = []
         self._cells = CellLayer(self.model)
         self._result: WellResult | None = None
@@ -74,12 +77,11 @@ class Beside:
             view.events.center.connect(self._on_camera)
             view.events.zoom.connect(self._on_camera)
         presenter.viewer.events.theme.connect(self._on_theme)
-        scale_bar(self.model).visible = True
 
     @property
     def well(self) -> str:
         """The well that is shown; empty while there is none, or not all of it."""
-        return self._images.well if self._images is not None and not self._missing else ""
+        return self._images.well if self._images is not None and not self._tasks else ""
 
     @property
     def closed(self) -> bool:
@@ -92,51 +94,57 @@ class Beside:
         return self._cells.dots
 
     def show(self, images: WellImages | None) -> None:
-        """Show a well of the open plate, or nothing."""
-        self._images, self._result = images, None
+        """Show a well of the open plate, or nothing; in several turns of the event loop where napari takes long for it."""
+        self._images, self._result, self._tasks = images, None, []
         self._cells.clear()
         plate = self.session.plate
+        show_corner_text(self.model, ())
         if images is None or plate is None:
-            show_corner_text(self.model, ())
-            self._missing = []
             for layer in self._layers.values():
                 layer.data = np.zeros((2, 2), dtype=layer.data.dtype)
             return
-        show_corner_text(self.model, (images.well, condition_text(plate.wells[images.well].condition)), narrow=True)
+        words = (images.well, condition_text(plate.wells[images.well].condition))
         shown = [layer.metadata["channel"] for layer in self.presenter.image_layers]
-        self._missing = [name for name in shown if name in plate.channel_names]
-        self._remove_others(plate, images)
-        self._fill(plate, images)
+        channels = [name for name in shown if name in plate.channel_names]
+        self._remove_others(plate, channels)
+        self._tasks = [
+            *(partial(self._draw_letter, letter) for letter in dict.fromkeys("".join((SCALE_LETTERS, SPACE, *words)))),
+            *(partial(self._show_channel, plate, images, name) for name in channels),
+            partial(self._show_words, words),
+            partial(self._show_cells, plate, images),
+        ]
+        self._go_on(images)
 
-    def _remove_others(self, plate: Plate, images: WellImages) -> None:
-        """Take away layers that cannot show their channel of `images`."""
+    def _go_on(self, images: WellImages) -> None:
+        """Do what is to be done for `images`, up to something for which napari takes long; the rest in other turns."""
+        while self._tasks and not self._closed and images is self._images:
+            if self._tasks.pop(0)():
+                QTimer.singleShot(PAUSE_MS, partial(self._go_on, images))
+                return
+
+    def _remove_others(self, plate: Plate, channels: Sequence[str]) -> None:
+        """Take away the layers that do not lie on `plate` or show none of `channels`, and forget those that the user deleted."""
         size, _ = pixel_scale(plate)
-        gone = []
-        for name, layer in self._layers.items():
-            fits = name in self._missing and tuple(layer.scale) == size
-            if not fits or layer.data.dtype != images.mosaic(plate.channel_names.index(name)).dtype:
-                gone.append(name)
+        gone = [
+            name
+            for name, layer in self._layers.items()
+            if name not in channels or tuple(layer.scale) != size or layer not in self.model.layers
+        ]
         remove(self.model, [self._layers.pop(name) for name in gone])
 
-    def _fill(self, plate: Plate, images: WellImages) -> None:
-        """Show the channels that are not shown yet; a layer that has to be made is the last of this turn of the event loop."""
-        if self._closed or images is not self._images or plate is not self.session.plate:
-            return
-        while self._missing:
-            name, made = self._missing.pop(0), False
-            mosaic = images.mosaic(plate.channel_names.index(name))
-            if name in self._layers and self._layers[name] in self.model.layers:
-                self._layers[name].data = mosaic
-            else:
-                made = self._make(plate, name, mosaic)
-            if made and self._missing:  # napari takes long for each
-                QTimer.singleShot(0, lambda: self._fill(plate, images))
-                return
-        self.link()
-        self._follow(*self._cameras)
-        QTimer.singleShot(0, self.show_cells)
+    def _draw_letter(self, letter: str) -> bool:
+        if self._letters is None or letter in self._drawn:
+            return False
+        self._drawn.add(letter)
+        self._letters[letter]
+        return True
 
-    def _make(self, plate: Plate, channel: str, mosaic: NDArray[Any]) -> bool:
+    def _show_channel(self, plate: Plate, images: WellImages, channel: str) -> bool:
+        """Give a channel's layer its image, or make it; say which."""
+        mosaic = images.mosaic(plate.channel_names.index(channel))
+        if channel in self._layers:
+            self._layers[channel].data = mosaic
+            return False
         like = next((layer for layer in self.presenter.image_layers if layer.metadata["channel"] == channel), None)
         if like is None:
             return False
@@ -154,6 +162,13 @@ class Beside:
                 axis_labels=("y", "x"),
             )
         return True
+
+    def _show_words(self, words: Sequence[str]) -> bool:
+        show_corner_text(self.model, words, narrow=True)
+        scale_bar(self.model).visible = True
+        self.link()
+        self._follow(*self._cameras)
+        return self._cells.kept is None
 
     def link(self) -> None:
         """Tie the channels to those of the open well; to be called where these were made anew."""
@@ -174,19 +189,21 @@ class Beside:
     def show_cells(self) -> None:
         """Draw the cells as they are now, where the well is scored; on the colour scale of the open well."""
         images, plate = self._images, self.session.plate
-        if self._closed or images is None or plate is None or not self.well:
-            return
-        result = self.session.results.get(self.well)
-        self._result = result
+        if not self._closed and self.well and images is not None and plate is not None:
+            self._show_cells(plate, images)
+
+    def _show_cells(self, plate: Plate, images: WellImages) -> bool:
+        self._result = result = self.session.results.get(images.well)
         if result is None or not result.n_cells:
             self._cells.clear()
-            return
+            return False
         look, open_one = self.presenter.look, self.session.result
         limits = look.limits(look.values(open_one.cells)) if open_one is not None and open_one.n_cells else None
         diameter = dot_diameter(result.cells["Nuclei_AreaShape_Area"].to_numpy(dtype=float), plate.pixel_size_um)
         with self._silent():
             self._cells.place(plate, images.well, above=list(self._layers.values()))
         self._cells.show_dots(result.cells, cell_positions(result.cells, images.layout), (), look, diameter, limits)
+        return False
 
     def close(self) -> None:
         """Let go of the other canvas."""

@@ -23,6 +23,8 @@ LARGEST_TEXTURE_PX = 8192
 CONTRASTS = ("plate-wide", "this well")
 #: Percentiles of a well that become black and the full colour.
 WELL_PERCENTILES = (1.0, 99.8)
+#: Between two layers that are made, in milliseconds: the window answers meanwhile.
+PAUSE_MS = 5
 #: Pixels along each edge that are looked at for a contrast.
 SAMPLE_PX = 512
 
@@ -145,7 +147,7 @@ class ImageLayers:
             layer.metadata = {**layer.metadata, "well": self.session.well}
         if self.session.well is not None and len(self._layers) < len(plate.channels) and not self._making:
             self._making = True
-            QTimer.singleShot(0, self._make_next)
+            QTimer.singleShot(PAUSE_MS, self._make_next)
 
     def _make_next(self) -> None:
         """Make one of the layers that are lacking, unless the images have come meanwhile; the next one in the next turn."""
@@ -159,7 +161,7 @@ class ImageLayers:
             return
         self._make(plate, index, np.zeros((2, 2), dtype=np.uint16), pixel_scale(plate)[0], (0.0, 0.0))
         self._making = True
-        QTimer.singleShot(0, self._make_next)
+        QTimer.singleShot(PAUSE_MS, self._make_next)
 
     def _make(
         self,

@@ -29,6 +29,8 @@ from napari_mid.widgets.steps import load_model_steps, open_steps, overview_step
 from napari_mid.widgets.work import Jobs
 from napari_mid.workflow.stored_results import StoredResults
 
+#: How often it is looked whether the canvas is ready for images, in milliseconds.
+WAIT_MS = 5
 #: What to do where an index came without its images.
 NO_IMAGES = "open the folder that holds the images together with their index."
 
@@ -337,4 +339,4 @@ class PlateActions:
         if self._can_show():
             show()
         else:
-            QTimer.singleShot(0, functools.partial(self._when_ready, show))
+            QTimer.singleShot(WAIT_MS, functools.partial(self._when_ready, show))
