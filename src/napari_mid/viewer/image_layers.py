@@ -47,7 +47,7 @@ class ImageLayers:
     Parameters
     ----------
     further
-        Makes a layer that is to lie above them; called once they are made, in a turn of its own.
+        Makes what else is to be on the canvas; called once they are made, in a turn of its own.
     """
 
     def __init__(self, viewer: Any, session: Session, further: Callable[[Plate], object]) -> None:
@@ -158,10 +158,14 @@ class ImageLayers:
             return
         if index == len(plate.channels):
             self._further(plate)
-            return
-        self._make(plate, index, np.zeros((2, 2), dtype=np.uint16), pixel_scale(plate)[0], (0.0, 0.0))
+            QTimer.singleShot(PAUSE_MS, self._end_making)  # once that is drawn
+        else:
+            self._make(plate, index, np.zeros((2, 2), dtype=np.uint16), pixel_scale(plate)[0], (0.0, 0.0))
+            QTimer.singleShot(PAUSE_MS, self._make_next)
         self._making = True
-        QTimer.singleShot(PAUSE_MS, self._make_next)
+
+    def _end_making(self) -> None:
+        self._making = False
 
     def _make(
         self,

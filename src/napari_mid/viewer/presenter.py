@@ -63,7 +63,7 @@ class Presenter:
         self.session = session
         self._look = DotLook()
         self._narrow = False
-        self._image_layers = ImageLayers(viewer, session, lambda plate: self.cells.place(plate, visible=not self._hiding))
+        self._image_layers = ImageLayers(viewer, session, self._prepare)
         #: the cells of the open well
         self.cells = CellLayer(viewer, self._select_from_canvas)
         #: what they were drawn from
@@ -174,6 +174,11 @@ class Presenter:
         self._show_cells()
         scale_bar(self.viewer).visible = True
         self._fit_view(plate, images)
+
+    def _prepare(self, plate: Plate) -> None:
+        """Make what the first well of a plate needs on the canvas beside the images, while these are read."""
+        self.cells.place(plate, visible=not self._hiding)
+        scale_bar(self.viewer).visible = True
 
     def _show_overview(self) -> None:
         if self.session.overview is not None:

@@ -336,6 +336,8 @@ class PlateActions:
 
     def _when_ready(self, show: Callable[[], object]) -> None:
         """Call `show` once the canvas is ready: the layers of a new plate are made one by one, in turns of the event loop."""
+        if not self.jobs.open:
+            return
         if self._can_show():
             show()
         else:

@@ -125,6 +125,11 @@ class Jobs:
         """Whether a job of this lane is under way."""
         return lane in self._running
 
+    @property
+    def open(self) -> bool:
+        """Whether the window is there to show what comes."""
+        return not self._closed and self._is_open()
+
     def busy(self) -> bool:
         """Whether anything is under way."""
         return bool(self._running)
@@ -182,7 +187,7 @@ class Jobs:
             self._forget(lane, job)
 
     def _current(self, lane: str, job: _Job) -> bool:
-        return not self._closed and not job.cancelled and self._running.get(lane) is job and self._is_open()
+        return not job.cancelled and self._running.get(lane) is job and self.open
 
     def _forget(self, lane: str, job: _Job) -> None:
         if self._running.get(lane) is job:
