@@ -86,6 +86,12 @@ def test_cells_of_controls_stand_in_a_third_column_with_their_wells():
     assert blue[0, 0].tolist() == pytest.approx([0, 0, 255 * 0.6], abs=1)
 
 
+def test_names_of_channels_are_not_broken_where_they_fit_in_smaller_letters():
+    columns = [_column(title, [0.1, 0.2]) for title in ("RELEVANT", "IRRELEVANT", "NEGATIVE CONTROLS")]
+    figure = gallery_figure(columns, (("CM-H2DCFDA", "#00ff00"), ("Hoechst 33342", "#0000ff")), CAPTION, width_px=580)
+    assert "CM-H2DCFDA" in _words(figure)
+
+
 def test_slices_stand_in_order_each_with_rank_and_relevance():
     figure = gallery_figure(
         [_column("RELEVANT", [0.1, 0.2, 0.3]), _column("IRRELEVANT", [0.9, 0.8, 0.7], 1201)],

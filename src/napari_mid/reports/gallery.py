@@ -25,6 +25,8 @@ CONTROLS_TEXT = "Of the negative controls, cells at random: beside each its well
 GREY = "#ffffff"
 #: Colour of the outlines of nuclei, and their width in points.
 OUTLINE, OUTLINE_PT = "#ffffff", 0.6
+#: Points of the smallest names of channels.
+LEAST_HEAD_PT = 5.0
 #: A slice is printed at most this wide, in inches.
 LARGEST_IN = 1.25
 GAP_IN = 0.04
@@ -180,19 +182,19 @@ def _draw_columns(
     for number, column in enumerate(columns):
         page.text(MARGIN_IN + number * step, page.top_in, column.title, bold=True)
     page.top_in += line_height_in(FONT_SIZE)
-    lines = _channel_heads(page, [name for name, _ in channels], tile)
+    size, lines = _channel_heads(page, [name for name, _ in channels], tile)
     for number in range(len(columns)):
         for channel, (_, colour) in enumerate(channels):
             left = MARGIN_IN + number * step + label_in + 0.1 + channel * (tile + GAP_IN)
             for line, text in enumerate(lines[channel]):
                 page.text(
                     left,
-                    page.top_in + line * line_height_in(FONT_SIZE - 1),
+                    page.top_in + line * line_height_in(size),
                     text,
-                    size=FONT_SIZE - 1,
+                    size=size,
                     colour=legible_on_dark(colour),
                 )
-    page.top_in += max(map(len, lines), default=0) * line_height_in(FONT_SIZE - 1) + 0.03
+    page.top_in += max(map(len, lines), default=0) * line_height_in(size) + 0.03
     colours = [colour if stained else GREY for _, colour in channels]
     row_in = max(tile, 2 * line_height_in(FONT_SIZE)) + GAP_IN
     for number, column in enumerate(columns):
@@ -200,9 +202,14 @@ def _draw_columns(
     page.top_in += max(1, *(len(column.slices) for column in columns)) * row_in + 0.05
 
 
-def _channel_heads(page: Page, names: Sequence[str], tile_in: float) -> list[list[str]]:
-    """Channel names wrapped to the width of a slice."""
-    return [wrapped(name, tile_in, font(FONT_SIZE - 1), page.dpi) for name in names]
+def _channel_heads(page: Page, names: Sequence[str], tile_in: float) -> tuple[float, list[list[str]]]:
+    """Channel names wrapped to the width of a slice, in a size in which their words need not be broken, where it is legible."""
+    size = FONT_SIZE - 1
+    while size > LEAST_HEAD_PT and any(
+        text_width_in(word, font(size), page.dpi) > tile_in for name in names for word in name.split()
+    ):
+        size -= 0.5
+    return size, [wrapped(name, tile_in, font(size), page.dpi) for name in names]
 
 
 def _draw_column(
