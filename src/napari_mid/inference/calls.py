@@ -59,9 +59,15 @@ def call_of(
             f"the cells are unlike those the model was trained on: {training_distance:.1f} times as far from them as usual, and "
             f"more than {far:.1f} is rare",
         )
-    interval = f"the interval of the score, {low:.2f} to {high:.2f},"
+    digits = digits_of(low, high)
+    interval = f"the interval of the score, {low:.{digits}f} to {high:.{digits}f},"
     if low < threshold <= high:
         return Call(NO_CALL, f"{interval} holds the threshold {threshold:.2f}")
     if low >= threshold:
         return Call(POSITIVE, f"{interval} lies at or above the threshold {threshold:.2f}")
     return Call(NEGATIVE, f"{interval} lies below the threshold {threshold:.2f}")
+
+
+def digits_of(low: float, high: float) -> int:
+    """Digits behind the point with which the ends of an interval of scores can be told apart, mostly."""
+    return 2 if f"{low:.2f}" != f"{high:.2f}" else 3

@@ -151,7 +151,8 @@ class Encoder:
         if not difference <= MOST_DIFFERENT:  # also where it is not a number
             self.precision, self._network = "float32", network
             self.notes.append(
-                f"bfloat16 would change scores by up to {difference:.3f}, more than {MOST_DIFFERENT}; encoded in float32"
+                f"faster numbers of fewer digits (bfloat16) would change scores by up to {difference:.3f}, more than "
+                f"{MOST_DIFFERENT}, so that exact ones (float32) were used"
             )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from napari_mid.cells.edits import EDITED, EditCount
-from napari_mid.inference.calls import NO_CALL
+from napari_mid.inference.calls import NO_CALL, digits_of
 from napari_mid.inference.result import NO_CELLS, WellResult
 
 RESEARCH_ONLY = "Research use only"
@@ -228,7 +228,7 @@ def score_numbers(score: float, low: float, high: float) -> tuple[str, str]:
         return "", ""
     if math.isnan(low) or math.isnan(high):
         return f"{score:.2f}", ""
-    digits = 2 if f"{low:.2f}" != f"{high:.2f}" else 3
+    digits = digits_of(low, high)
     return f"{score:.{digits}f}", f"{low:.{digits}f}–{high:.{digits}f}"
 
 
