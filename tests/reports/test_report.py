@@ -4,9 +4,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from napari_mid.inference.result import CELL_COLUMNS, WellResult
 from napari_mid.reports.report import MOST_WARNINGS, Report, flattened, report_html, shortened, well_section, write_report
+from napari_mid.reports.text_pages import PAGE_HEIGHT_IN, text_pages
 
 PNG = b"\x89PNG not really"
 
@@ -134,3 +137,28 @@ def test_endless_warnings_are_counted(n):
     else:
         assert found[-1] == "and 5 more"
         assert len(found) == MOST_WARNINGS + 1
+
+
+def test_the_pdf_says_in_words_what_the_page_says():
+    report = _report(
+        failed={"C01": "no field can be read"},
+        facts={"Settings": {f"setting {number}": number for number in range(150)}, "Software": {"torch": "9.9"}},
+        model_card="# A model\n\n- held out: " + ", ".join(f"SIM-{number}" for number in range(300)) + "\n![plot](plot.png)\n",
+        cautions=("Demo model",),
+    )
+    pages = text_pages(report, 1600)
+    assert len(pages) > 2
+    written = [[text for text in page.findobj(Text) if text.get_text()] for page in pages]
+    for page, texts in zip(pages, written, strict=True):
+        assert page.get_size_inches()[1] <= PAGE_HEIGHT_IN + 0.5
+        box, renderer = page.bbox, FigureCanvasAgg(page).get_renderer()
+        for text in texts:
+            drawn = text.get_window_extent(renderer)
+            assert box.x0 <= drawn.x0
+            assert drawn.x1 <= box.x1
+            assert box.y0 <= drawn.y0
+            assert drawn.y1 <= box.y1
+    words = " ".join(text.get_text() for texts in written for text in texts)
+    for wanted in ("Plate 0412", "Demo model", "0.87", "0.82–0.91", "C01: no field", "setting 149", "torch", "9.9", "SIM-299"):
+        assert wanted in words
+    assert "plot.png" not in words

@@ -16,6 +16,7 @@ from qtpy.QtCore import QPoint, Qt
 from napari_mid.reports.colours import RELEVANCE_COLORMAPS, to_rgba
 from napari_mid.viewer.cells import cell_positions
 from napari_mid.viewer.compat import camera
+from napari_mid.viewer.layers import is_ours
 from napari_mid.widgets.window import MID, PLATE, Window
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -195,7 +196,9 @@ def test_layers_of_the_user_survive_and_deleting_ours_breaks_nothing(scored: Win
     scored.actions.step_well(1)
     wait(lambda: scored.session.images is not None)
     assert theirs in scored.viewer.layers
-    assert len(scored.viewer.layers) == len(scored.session.plate.channels) + 1
+    channels = [layer.metadata["channel"] for layer in scored.viewer.layers if is_ours(layer)]
+    assert sorted(channels) == sorted(scored.session.plate.channel_names)
+    assert len(scored.viewer.layers) == len(channels) + 2, "theirs, and ours of cells, which is empty until there are some"
 
 
 def test_scoring_all_wells_colours_the_map(opened: Window, wait: Wait) -> None:

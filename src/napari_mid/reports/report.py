@@ -122,7 +122,7 @@ def flattened(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             flat |= flattened(value, f"{label}, ")
         elif isinstance(value, list | tuple):
-            flat[label] = ", ".join(map(_plain, value))
+            flat[label] = ", ".join(map(_plain, value)) or "none"
         else:
             flat[label] = _plain(value)
     return flat

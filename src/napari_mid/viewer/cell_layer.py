@@ -15,7 +15,7 @@ from napari_mid.reports.dots import DotLook
 from napari_mid.viewer.compat import at_once
 from napari_mid.viewer.dots import CELL, VALUE, Drawn, drawn_dots, drawn_rings, features_of
 from napari_mid.viewer.image_layers import pixel_scale
-from napari_mid.viewer.layers import remove
+from napari_mid.viewer.layers import is_ours, remove
 
 #: Names of the layer: of cells before they are scored, and afterwards.
 NUCLEI, RELEVANCE = "nuclei", "relevance"
@@ -37,6 +37,8 @@ class CellLayer:
         self._picked = picked
         self._layer: Any = None
         self._shown = ""
+        #: whether its dots were selected once, so that napari shows what can be done with them
+        self._offered = False
         #: size of a pixel and its unit
         self._placed: tuple[object, ...] = ()
         #: what the dots were made from, and which rows of it
@@ -121,6 +123,10 @@ class CellLayer:
             self._select(rows)
         if first:
             layer.name = RELEVANCE
+        if not self._offered:
+            self._offered, selection = True, self.viewer.layers.selection
+            if selection.active is None or is_ours(selection.active):
+                selection.active = layer
         return rows
 
     def clear(self) -> None:

@@ -28,6 +28,11 @@ def stain_colormap(colour: str) -> Any:
     return Colormap([[0.0, 0.0, 0.0, 1.0], [*hex_to_rgb(colour), 1.0]], name=f"{STAIN}{colour}")
 
 
+def is_ours(layer: Any) -> bool:
+    """Whether `layer` is one of a channel of an open well."""
+    return {"plate", "well", "channel"}.issubset(layer.metadata)
+
+
 def remove(viewer: Any, layers: Iterable[Any]) -> None:
     """Remove those of `layers` that the user has not removed already."""
     present = [layer for layer in layers if layer is not None and layer in viewer.layers]

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_mid.session import N_CLASSES, Session
 from napari_mid.viewer.cells import ranks_shown
+from napari_mid.viewer.layers import is_ours
 from napari_mid.widgets.actions import Actions
 
 #: Key and what it does, for the help text.
@@ -45,11 +46,20 @@ def bind_keys(panel: QWidget, session: Session, actions: Actions) -> None:
 
 
 def bind_canvas_keys(viewer: Any, session: Session, actions: Actions) -> None:
-    """Bind `ON_CANVAS` on the viewer, where no other plugin has them."""
+    """Bind `ON_CANVAS` on the viewer, where no other plugin has them, and on our image layers.
+
+    The layer that is selected gets keys before the viewer, and napari turns the view of images with X.
+    """
     handlers = _handlers(session, actions)
     for key, its_name in ON_CANVAS.items():
         with contextlib.suppress(ValueError):  # somebody else was first: ours still work in the panels
             viewer.bind_key(its_name, lambda _viewer, act=handlers[key]: act())
+
+    def bind(event: Any) -> None:
+        for key, its_name in ON_CANVAS.items() if is_ours(event.value) else ():
+            event.value.bind_key(its_name, lambda _layer, act=handlers[key]: act(), overwrite=True)
+
+    viewer.layers.events.inserted.connect(bind)
 
 
 def help_text() -> str:

@@ -29,6 +29,7 @@ from napari_mid.reports.caption import model_text, threshold_text, words
 from napari_mid.reports.plate_columns import SCORE, check_columns
 from napari_mid.reports.report import Report, WellSection, flattened, shortened, well_section, write_report
 from napari_mid.reports.settings import ReportSettings
+from napari_mid.reports.text_pages import text_pages
 from napari_mid.workflow.contract import PlateFit, fit
 from napari_mid.workflow.report_pictures import Controls, PictureSource, plate_maps, well_card, well_gallery, well_view
 from napari_mid.workflow.score_plate import PlateResult, score_plate_steps, wells_table
@@ -76,7 +77,8 @@ def report_steps(
     fitted = fit(plate, model, rescale=scoring is not None and scoring.rescale)
     check_columns(fitted.plate, settings.plate_maps)
     names = [well.name for well in wells]
-    extra = [name for name in compared_wells(plate) if name not in names][:MOST_WELLS] if settings.controls else []
+    known = [name for name in compared_wells(plate) if nuclei is None or any(map(len, nuclei.get(name, {}).values()))]
+    extra = [name for name in known if name not in names][:MOST_WELLS] if settings.controls else []
     asked = [*wells, *(plate[name] for name in extra)]
     scored = yield from score_plate_steps(fitted.plate, asked, model, settings=scoring, nuclei=nuclei, device=device)
     return (yield from written_steps(scored, fitted, model, out, settings=settings, wells=names))
@@ -140,12 +142,15 @@ def written_steps(
             sections.append(well_section(result, **pngs))
             for figure in pictures.values():
                 _add_page(pdf, figure)
+        report = _report(source, scored, sections, maps_png)
+        for figure in text_pages(report, settings.width_px) if settings.pdf else ():
+            _add_page(pdf, figure)
     yield Progress("drawing wells", len(drawn), len(drawn))
     if settings.pdf:
         files.append(out / "report.pdf")
     with atomic_path(out / "wells.csv") as path:
         wells_table(scored).to_csv(path, index=False)
-    html = write_report(_report(source, scored, sections, maps_png), out / "report.html")
+    html = write_report(report, out / "report.html")
     return WrittenReport((html, out / "wells.csv", *files), scored)
 
 
