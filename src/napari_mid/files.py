@@ -56,7 +56,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def file_part(name: str) -> str:
     """`name` as a part of a file's name on any machine: ``"drug 1/2"`` becomes ``"drug_1_2"``."""
-    return "".join(letter if letter.isalnum() or letter in "-+" else "_" for letter in name)
+    return "".join(letter if letter.isalnum() or letter in "-+." else "_" for letter in name)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -16,8 +16,8 @@ MOST_WELLS = 3
 SEED = 0
 
 
-def is_control(well: Well) -> bool:
-    """Whether the plate map says that `well` is a negative control."""
+def is_control(well: Well | WellResult) -> bool:
+    """Whether the plate map says that `well`, or the well of a result, is a negative control."""
     return well.condition.get("role") == CONTROL_ROLE
 
 
@@ -51,7 +51,7 @@ def compared_cells(results: Mapping[str, WellResult], wells: Sequence[str], n: i
 def percentiles_among_controls(results: Iterable[WellResult]) -> dict[str, float]:
     """Per well, the per cent of the other negative-control wells that score lower; NaN where there is no other."""
     results = list(results)
-    controls = {result.well: result.score for result in results if result.condition.get("role") == CONTROL_ROLE}
+    controls = {result.well: result.score for result in results if is_control(result)}
     return {
         result.well: percentile_among(result.score, [score for name, score in controls.items() if name != result.well])
         for result in results

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from napari_mid.inference.controls import CONTROL_ROLE
+from napari_mid.inference.controls import is_control
 from napari_mid.inference.curves import Curves
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.caption import Caption, cells_text
@@ -30,11 +30,7 @@ TOP_PERCENTILE = 99.5
 
 def control_scores(result: WellResult, results: Iterable[WellResult]) -> list[float]:
     """Scores of the other negative-control wells among `results`."""
-    return [
-        other.score
-        for other in results
-        if other.well != result.well and other.condition.get("role") == CONTROL_ROLE and isfinite(other.score)
-    ]
+    return [other.score for other in results if other.well != result.well and is_control(other) and isfinite(other.score)]
 
 
 def among_controls(score: float, controls: Sequence[float]) -> str:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from napari_mid.errors import TrainingError
 from napari_mid.plates.plate import Well
+from napari_mid.plates.plate_map import WELL_ROLES
 from napari_mid.training.slices import Slices
 
 #: Roles that a plate map gives to control wells; they name no compound, so such wells are split by well.
-CONTROL_ROLES = frozenset({"negative_control", "positive_control", "sample", "empty"})
+CONTROL_ROLES = frozenset(WELL_ROLES)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from napari_mid.evaluation.seeds import OverSeeds, ensemble, over_seeds, same_un
 from napari_mid.evaluation.settings import EvaluationSettings
 from napari_mid.evaluation.units import EvaluationError
 from napari_mid.evaluation.weighted import METRICS
-from napari_mid.files import atomic_path, write_json
+from napari_mid.files import atomic_path, file_part, write_json
 from napari_mid.inference.embedding_cache import EmbeddingCache
 from napari_mid.model.network import MidModel
 from napari_mid.progress import Progress, Steps
@@ -83,8 +83,7 @@ def evaluate_seeds_steps(
 
 def folder_name(found: Evaluation) -> str:
     """Of the folder of one model."""
-    plain = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in str(found.model["name"]))
-    return f"{plain}-{found.model['hash']}"
+    return f"{file_part(str(found.model['name']))}-{found.model['hash']}"
 
 
 def write_seeds(runs: Sequence[Evaluation], out: Path) -> None:
