@@ -75,10 +75,10 @@ class SetReader:
         """
         sets = sets.to(self.tokens.device)
         on_cpu = self.tokens.device.type == "cpu"
-        # small sets are shared among the cores, too
-        most = math.ceil(len(sets) / torch.get_num_threads()) if on_cpu else len(sets)
-        at_once = max(1, min(self._limit // (sets.shape[1] + 1), most))
-        some = [sets[start : start + at_once] for start in range(0, len(sets), at_once)]
+        cores = torch.get_num_threads() if on_cpu else 1
+        # as many parts for each core, equally large, so that none waits for another
+        n_parts = cores * math.ceil(len(sets) / max(1, self._limit // (sets.shape[1] + 1)) / cores)
+        some = torch.tensor_split(sets, min(n_parts, len(sets)))
         parts = over_cores(self._read, some) if on_cpu else [self._read(each) for each in some]
         return torch.cat([logits for logits, _ in parts]).float(), torch.cat([attention for _, attention in parts]).float()
 
@@ -95,10 +95,12 @@ class SetReader:
             tokens = _finish(blocks[0], self.tokens[rows], self._qkv[rows])
             for block in blocks[1:-1]:
                 tokens = block(tokens)
-        # the last block costs next to nothing, and bfloat16 would give cells that differ the same attention
+        # the last block's attention costs next to nothing, and bfloat16 would give cells that differ the same
         with torch.autocast(tokens.device.type, enabled=False):
-            cls, logits = _first_row(blocks[-1], tokens.float())
-            return self.model.head(cls), attention_over_slices(logits)
+            first, logits = _first_row(blocks[-1], tokens.float())
+        cls = first + blocks[-1].mlp(blocks[-1].norm2(first))
+        with torch.autocast(tokens.device.type, enabled=False):
+            return self.model.head(cls.float()), attention_over_slices(logits)
 
 
 def _finish(block: Block, tokens: Tensor, qkv: Tensor) -> Tensor:
@@ -112,7 +114,7 @@ def _finish(block: Block, tokens: Tensor, qkv: Tensor) -> Tensor:
 
 
 def _first_row(block: Block, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """What `Block.first_row` gives, without the keys and values (B, T, D) that only one row asks for.
+    """The first token (B, D) after the attention, and its logits (B, H, T), without the keys and values that only it asks for.
 
     A key is the weights times a token, so that a query times the weights, once per set, meets the tokens themselves; and the
     values' weights meet the mean of the tokens in place of each.
@@ -126,8 +128,7 @@ def _first_row(block: Block, tokens: Tensor) -> tuple[Tensor, Tensor]:
     logits = asked @ normed.transpose(1, 2) * width**-0.5  # (B, H, T)
     seen = (logits.softmax(-1).to(normed.dtype) @ normed).transpose(0, 1)  # (H, B, D)
     mixed = (seen @ v_weight.transpose(1, 2)).permute(1, 0, 2).reshape(b, d)
-    first = tokens[:, 0] + block.attn.proj(mixed)
-    return first + block.mlp(block.norm2(first)), logits
+    return tokens[:, 0] + block.attn.proj(mixed), logits
 
 
 def _block(model: MidModel, index: int) -> Block:
