@@ -118,9 +118,12 @@ def test_the_plate_map_is_that_of_the_window(opened: Window, wait: Wait) -> None
     assert any("score for" in word for word in words())
 
 
-def test_tables_also_as_csv(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:
-    scored.actions.exporter.save_tables(ExportOptions(cells_as_csv=True), tmp_path / "out")
+def test_tables_as_csv_and_parquet(scored: Window, wait: Wait, tmp_path: Path, told: list[Message]) -> None:
+    scored.actions.exporter.save_tables(ExportOptions(both_formats=True), tmp_path / "out")
     written(scored, wait)
+    wells = pd.read_parquet(tmp_path / "out" / "wells.parquet")
+    assert list(wells.columns) == list(pd.read_csv(tmp_path / "out" / "wells.csv").columns)
+    assert wells["score"].tolist() == [scored.session.result.score]
     parquet, csv = pd.read_parquet(tmp_path / "out" / "cells.parquet"), pd.read_csv(tmp_path / "out" / "cells.csv")
     np.testing.assert_allclose(csv["relevance"], parquet["relevance"])
     np.testing.assert_allclose(csv["relevance"], scored.session.result.cells["relevance"])
@@ -148,7 +151,7 @@ def test_without_anndata_it_says_what_to_install(scored: Window, wait: Wait, tmp
 
 def test_anndata_holds_embeddings_and_places(scored: Window, wait: Wait, tmp_path: Path) -> None:
     anndata = pytest.importorskip("anndata")
-    scored.actions.exporter.save_tables(ExportOptions(anndata=True, cells_as_csv=True), tmp_path)
+    scored.actions.exporter.save_tables(ExportOptions(anndata=True, both_formats=True), tmp_path)
     written(scored, wait)
     table, csv = anndata.read_h5ad(tmp_path / "cells.h5ad"), pd.read_csv(tmp_path / "cells.csv")
     result = scored.session.result

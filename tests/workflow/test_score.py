@@ -12,6 +12,7 @@ from napari_mid.inference.result import CELL_COLUMNS
 from napari_mid.model.network import MidModel
 from napari_mid.plates import open_plate
 from napari_mid.plates.plate import Plate
+from napari_mid.plates.plate_map import PlateMap
 from napari_mid.progress import finish
 from napari_mid.workflow.contract import contract_notes, fit
 from napari_mid.workflow.score_plate import cells_table, score_plate_steps, wells_table, write_results
@@ -58,6 +59,26 @@ def test_a_well_without_nuclei_has_no_score(plate: Plate, small_model: MidModel)
 def test_a_well_that_does_not_know_its_plate_is_refused(plate: Plate, small_model: MidModel) -> None:
     with pytest.raises(WellError, match=r'plate\["A01"\]'):
         score_well(plate.wells["A01"], small_model)
+
+
+def test_tables_in_both_formats_say_the_same_even_of_a_mixed_plate_map(
+    plate: Plate, small_model: MidModel, tmp_path: Path
+) -> None:
+    names = list(plate.wells)[:3]
+    conditions = {
+        name: {"dose": dose, "note": note} for name, dose, note in zip(names, (1, "low", None), (2, 2.5, None), strict=True)
+    }
+    mapped = plate.with_plate_map(PlateMap(tmp_path / "map.csv", ("dose", "note"), conditions))
+    scored = finish(score_plate_steps(mapped, mapped.select_wells("A01-A03"), small_model))
+    write_results(scored, tmp_path / "out", both_formats=True)
+    csv, parquet = pd.read_csv(tmp_path / "out" / "wells.csv"), pd.read_parquet(tmp_path / "out" / "wells.parquet")
+    assert list(csv.columns) == list(parquet.columns)
+    np.testing.assert_allclose(parquet["score"], csv["score"])
+    assert parquet["dose"].tolist()[:2] == ["1", "low"]
+    assert pd.isna(parquet["dose"][2])
+    assert parquet["note"].tolist()[:2] == [2.0, 2.5]
+    cells = pd.read_csv(tmp_path / "out" / "cells.csv")
+    np.testing.assert_allclose(cells["relevance"], pd.read_parquet(tmp_path / "out" / "cells.parquet")["relevance"])
 
 
 def test_tables_have_a_row_per_well_and_per_cell(plate: Plate, small_model: MidModel, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float16",
         help="how they are kept: float16 takes half the room and changes scores by less than 0.001 (default: float16)",
     )
+    parser.add_argument("--both-formats", action="store_true", help="write wells.parquet and cells.csv, too")
     add_nuclei_option(parser)
     add_plate_options(parser)
     add_options(parser, ScoringSettings)
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     result = run_with_bar(
         score_plate_steps(plate, wells, model, settings=settings, nuclei=nuclei, device=options.device, trust=trust, cache=cache)
     )
-    write_results(result, options.out)
+    write_results(result, options.out, both_formats=options.both_formats)
     for well in result.results:
         warn([f"{well.well}: {warning}" for warning in well.warnings])
     warn([f"{well}: {reason}" for well, reason in result.failed.items()])

@@ -50,8 +50,8 @@ class ExportRow(Section):
             button.clicked.connect(lambda _=False, what=what: self.open_dialog(what))
         self.tables.clicked.connect(self.save_tables)
         self.report.clicked.connect(self.open_report)
-        self.csv, self.points, self.anndata = QCheckBox("cells.csv"), QCheckBox("points"), QCheckBox("AnnData")
-        self._boxes = {"cells_as_csv": self.csv, "napari_points": self.points, "anndata": self.anndata}
+        self.both, self.points, self.anndata = QCheckBox("CSV + Parquet"), QCheckBox("points"), QCheckBox("AnnData")
+        self._boxes = {"both_formats": self.both, "napari_points": self.points, "anndata": self.anndata}
         for name, box in self._boxes.items():
             box.setChecked(getattr(self.options, name))
             help_text = next(field.metadata["help"] for field in dataclasses.fields(ExportOptions) if field.name == name)

@@ -172,20 +172,12 @@ def _save_steps(drawing: Drawing, width_px: int, path: Path) -> Steps[Path]:
 def _tables_steps(
     scored: PlateResult, options: ExportOptions, folder: Path, open_well: tuple[str, NDArray[np.float64] | None]
 ) -> Steps[Path]:
-    from napari_mid.workflow.score_plate import cells_table, write_results
+    from napari_mid.workflow.score_plate import write_results
 
-    yield Progress("writing tables", 0, 3, folder.name)
-    _written(lambda: write_results(scored, folder))
-    if options.cells_as_csv:
-        yield Progress("writing tables", 1, 3, "cells.csv")
-
-        def write_csv() -> None:
-            with atomic_path(folder / "cells.csv") as path:
-                cells_table(scored).to_csv(path, index=False)
-
-        _written(write_csv)
+    yield Progress("writing tables", 0, 2, folder.name)
+    _written(lambda: write_results(scored, folder, both_formats=options.both_formats))
     if options.anndata:
-        yield Progress("writing tables", 2, 3, "cells.h5ad")
+        yield Progress("writing tables", 1, 2, "cells.h5ad")
         _written(lambda: write_anndata(scored, folder))
     well, places = open_well
     if places is not None:

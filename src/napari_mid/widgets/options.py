@@ -52,7 +52,7 @@ class ExportOptions:
     )
     stained: bool = setting(True, "slices of the gallery in the colours of the stains, otherwise in grey")
     controls: bool = setting(True, "a third column with cells of negative-control wells that are scored")
-    cells_as_csv: bool = setting(False, "write the table of cells as CSV, too, beside Parquet", expert=True)
+    both_formats: bool = setting(False, "write the tables of cells and of wells both as CSV and as Parquet", expert=True)
     napari_points: bool = setting(False, "write the cells of the open well as points that napari opens, too", expert=True)
     anndata: bool = setting(False, "write cells.h5ad, too: embeddings and places; needs the package anndata", expert=True)
 
