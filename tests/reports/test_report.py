@@ -71,6 +71,16 @@ def test_the_page_is_whole_and_points_nowhere_outside():
     assert "default-src 'none'" in html
 
 
+def test_the_card_is_shown_with_its_pictures_and_without_anything_from_outside():
+    card = "# A model\n\n| | ECE |\n|---|---|\n| after | 0.08 |\n\n![calibration](calibration.png) ![far](https://example.org/a.png)\n"
+    html = report_html(_report(model_card=card + "<script>alert(1)</script>", card_pictures={"calibration.png": b"PNG"}))
+    assert "<h1>A model</h1>" in html
+    assert "<td>0.08</td>" in html
+    assert '<img src="data:image/png;base64,UE5H"' in html
+    assert "example.org" not in html
+    assert "<script" not in html
+
+
 def test_words_of_the_report():
     html = report_html(
         _report(

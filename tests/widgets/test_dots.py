@@ -42,7 +42,7 @@ def test_dots_have_the_colours_of_the_measure_on_canvas_and_picture(scored: Wind
     assert scored.colour_bar.title == (view.label,)
 
 
-def test_the_slider_hides_the_middle_and_a_cell_that_is_selected_is_shown(scored: Window) -> None:
+def test_the_slider_hides_the_middle_and_a_cell_that_is_selected_is_shown(scored: Window, wait: Wait) -> None:
     ranks = scored.session.result.cells["rank"].to_numpy()
     n = len(ranks)
     row(scored).ends.setValue(20)
@@ -59,7 +59,7 @@ def test_the_slider_hides_the_middle_and_a_cell_that_is_selected_is_shown(scored
     size = scored.session.plate.pixel_size_um
     assert scored.presenter.cell_at(tuple(positions[middle] * size)) != middle
     scored.session.cell = middle
-    assert points.features["cell"].tolist() == sorted([*expected, middle])
+    wait(lambda: points.features["cell"].tolist() == sorted([*expected, middle]))
     assert points.selected_data == {sorted([*expected, middle]).index(middle)}
     scored.session.cell = None
     row(scored).ends.setValue(50)

@@ -112,19 +112,19 @@ def test_cells_are_selected_everywhere_after_the_well_was_changed(scored: Window
     positions = cell_positions(session.result.cells, session.images.layout)
     scored.presenter.click(tuple(positions[3] * size))
     assert session.cell == 3
-    assert layer.selected_data == {3}
+    wait(lambda: layer.selected_data == {3})
     assert layer.size[3] > layer.size[4]
     gallery = scored.panels[MID].galleries.relevant
     gallery.selectionModel().select(gallery.slices.index(1), QItemSelectionModel.SelectionFlag.ClearAndSelect)
     assert session.cell == gallery.cells[1]
-    assert layer.selected_data == {session.cell}
+    wait(lambda: layer.selected_data == {session.cell})
     # with napari's own tools
     layer.selected_data = {0, 2}
     assert session.chosen == {0, 2}
     # the other well knows nothing of it
     step(scored, wait, -1)
     assert session.chosen == frozenset()
-    assert layer.selected_data == set()
+    wait(lambda: layer.selected_data == set())
     assert len(set(layer.size)) == 1
 
 

@@ -34,7 +34,7 @@ def chosen_everywhere(window: Window) -> list[frozenset[int]]:
     ]
 
 
-def test_what_is_dragged_over_in_the_histogram_is_selected_everywhere(scored: Window, qtbot: Any) -> None:
+def test_what_is_dragged_over_in_the_histogram_is_selected_everywhere(scored: Window, wait: Wait, qtbot: Any) -> None:
     panel = scored.panels[MID]
     histogram = panel.evidence.histogram
     relevance = scored.session.result.cells["relevance"].to_numpy()
@@ -47,10 +47,10 @@ def test_what_is_dragged_over_in_the_histogram_is_selected_everywhere(scored: Wi
     expected = frozenset(np.flatnonzero(relevance >= low).tolist())
     assert 1 < len(expected) < len(relevance)
     assert scored.session.chosen == expected
-    assert chosen_everywhere(scored) == [expected] * 4
+    wait(lambda: chosen_everywhere(scored) == [expected] * 4)
 
 
-def test_a_line_drawn_in_the_plot_and_a_click_select_everywhere(scored: Window, qtbot: Any) -> None:
+def test_a_line_drawn_in_the_plot_and_a_click_select_everywhere(scored: Window, wait: Wait, qtbot: Any) -> None:
     plot = scored.panels[MID].plot.plot
     places = plot.places()
     # around the two cells that lie farthest to the left
@@ -64,7 +64,7 @@ def test_a_line_drawn_in_the_plot_and_a_click_select_everywhere(scored: Window, 
     qtbot.mouseRelease(plot, Qt.MouseButton.LeftButton, pos=QPoint(2, plot.height() - 2))
     expected = frozenset(left.tolist())
     assert scored.session.chosen == expected
-    assert chosen_everywhere(scored) == [expected] * 4
+    wait(lambda: chosen_everywhere(scored) == [expected] * 4)
     y, x = places[5]
     qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
     cell = scored.session.cell
@@ -73,13 +73,13 @@ def test_a_line_drawn_in_the_plot_and_a_click_select_everywhere(scored: Window, 
     assert f"cell {cell + 1}" in scored.panels[MID].inspector.title.text()
 
 
-def test_several_pictures_of_a_gallery_are_selected_everywhere(scored: Window) -> None:
+def test_several_pictures_of_a_gallery_are_selected_everywhere(scored: Window, wait: Wait) -> None:
     gallery = scored.panels[MID].galleries.relevant
     model = gallery.selectionModel()
     for row in (0, 2):
         model.select(gallery.slices.index(row), QItemSelectionModel.SelectionFlag.Select)
     expected = frozenset((gallery.cells[0], gallery.cells[2]))
-    assert chosen_everywhere(scored) == [expected] * 4
+    wait(lambda: chosen_everywhere(scored) == [expected] * 4)
     assert "2 cells are selected" in scored.panels[MID].inspector.title.text()
 
 
@@ -90,7 +90,7 @@ def test_the_arrow_keys_walk_through_a_gallery(scored: Window, qtbot: Any) -> No
     assert scored.session.cell == gallery.cells[1]
 
 
-def test_a_line_drawn_on_the_canvas_selects_everywhere(scored: Window) -> None:
+def test_a_line_drawn_on_the_canvas_selects_everywhere(scored: Window, wait: Wait) -> None:
     session = scored.session
     places = cell_positions(session.result.cells, session.images.layout)
     middle = float(np.median(places[:, 0]))
@@ -99,7 +99,7 @@ def test_a_line_drawn_on_the_canvas_selects_everywhere(scored: Window) -> None:
     scored.presenter.select_within(box)
     expected = frozenset(np.flatnonzero(places[:, 0] < middle).tolist())
     assert 1 < len(expected) < len(places)
-    assert chosen_everywhere(scored) == [expected] * 4
+    wait(lambda: chosen_everywhere(scored) == [expected] * 4)
 
 
 def test_cancel_answers_at_once_and_leaves_the_earlier_result(

@@ -98,7 +98,7 @@ def test_points_lie_on_their_nuclei(scored: Window) -> None:
     assert at_points > low + 0.1 * (high - low)
 
 
-def test_clicking_a_cell_on_the_canvas_shows_it_in_the_inspector_and_does_not_move_the_camera(scored: Window) -> None:
+def test_clicking_a_cell_on_the_canvas_shows_it_in_the_inspector_and_does_not_move_the_camera(scored: Window, wait: Wait) -> None:
     session, panel = scored.session, scored.panels[MID]
     positions = cell_positions(session.result.cells, session.images.layout)
     cell = 3
@@ -108,8 +108,8 @@ def test_clicking_a_cell_on_the_canvas_shows_it_in_the_inspector_and_does_not_mo
     assert session.cell == cell
     assert f"cell {cell + 1}" in panel.inspector.title.text()
     assert f"{session.result.cells['relevance'].iloc[cell]:.2f}" in panel.inspector.facts.text()
+    wait(lambda: scored.presenter.points_layer.selected_data == {cell})
     assert tuple(camera(scored.viewer).center) == before
-    assert scored.presenter.points_layer.selected_data == {cell}
 
 
 def test_clicking_beside_all_cells_selects_none(scored: Window) -> None:
@@ -117,15 +117,15 @@ def test_clicking_beside_all_cells_selects_none(scored: Window) -> None:
     assert scored.session.cell is None
 
 
-def test_clicking_a_slice_centres_the_camera_and_highlights_the_point(scored: Window, qtbot: Any) -> None:
+def test_clicking_a_slice_centres_the_camera_and_highlights_the_point(scored: Window, wait: Wait) -> None:
     session, gallery = scored.session, scored.panels[MID].galleries.relevant
     gallery.clicked.emit(gallery.slices.index(1))
     cell = session.cell
     assert session.result.cells["rank"].iloc[cell] == 2
     place = cell_positions(session.result.cells, session.images.layout)[cell] * session.plate.pixel_size_um
-    np.testing.assert_allclose(camera(scored.viewer).center[-2:], place, atol=1e-6)
     points = scored.presenter.points_layer
-    assert points.selected_data == {cell}
+    wait(lambda: points.selected_data == {cell})
+    np.testing.assert_allclose(camera(scored.viewer).center[-2:], place, atol=1e-6)
     others = np.delete(points.size, cell)
     assert (points.size[cell] > others).all()
 

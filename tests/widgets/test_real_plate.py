@@ -84,7 +84,7 @@ def test_the_main_job_on_bbbc013(
     gallery = panel.galleries.irrelevant
     gallery.clicked.emit(gallery.slices.index(0))
     assert session.result.cells["rank"].iloc[session.cell] == session.result.n_cells
-    np.testing.assert_allclose(camera(window.viewer).center[-2:], positions[session.cell])
+    wait(lambda: np.allclose(camera(window.viewer).center[-2:], positions[session.cell]))
 
     # export what the canvas shows
     window.actions.export_screenshot(tmp_path / "c07.png", 1000)

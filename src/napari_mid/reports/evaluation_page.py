@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from napari_mid.evaluation.evaluated import Evaluation
 from napari_mid.evaluation.weighted import METRICS
@@ -16,6 +12,7 @@ from napari_mid.files import atomic_path
 from napari_mid.reports.caption import RESEARCH_ONLY
 from napari_mid.reports.evaluation_drawing import EvaluationFigure
 from napari_mid.reports.evaluation_text import VERDICTS, comparison_text, estimate_text, paired_text
+from napari_mid.reports.html_page import rendered
 
 UNIT_WORDS = {"compound": "compounds", "compound_dose": "doses of compounds", "well": "wells"}
 #: Side of the training to the words of its heading.
@@ -39,15 +36,10 @@ class EvaluationPage:
 
 def write_evaluation_page(page: EvaluationPage, path: Path) -> Path:
     """Write `page` as the HTML file `path`."""
-    environment = Environment(loader=PackageLoader("napari_mid.reports"), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {
-        "data_uri": _data_uri,
-        "estimate": estimate_text,
-        "comparison": comparison_text,
-        "paired": paired_text,
-    }
     found = page.found
-    html = environment.get_template("evaluation.html.jinja").render(
+    html = rendered(
+        "evaluation.html.jinja",
+        {"estimate": estimate_text, "comparison": comparison_text, "paired": paired_text},
         page=page,
         found=found,
         scored=found.mid.scored,
@@ -62,7 +54,3 @@ def write_evaluation_page(page: EvaluationPage, path: Path) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return path
-
-
-def _data_uri(png: bytes) -> Markup:
-    return Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from napari_mid.files import atomic_path
 from napari_mid.inference.result import WellResult
 from napari_mid.reports.caption import RESEARCH_ONLY, cells_text, condition_text, score_numbers, score_text, words
+from napari_mid.reports.html_page import rendered
 
 #: Warnings of a kind that comes once per file are cut after so many.
 MOST_WARNINGS = 20
@@ -68,7 +65,9 @@ class Report:
     facts
         Heading to a table of names and values: the plate, the model, the settings, the software.
     model_card
-        Markdown, shown as it is.
+        Markdown.
+    card_pictures
+        Those that the card shows, PNG files by name.
     warnings
         About the plate, one sentence each.
     """
@@ -82,6 +81,7 @@ class Report:
     cautions: tuple[str, ...] = ()
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     model_card: str = ""
+    card_pictures: Mapping[str, bytes] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -140,9 +140,7 @@ def _plain(value: object) -> str:
 
 def report_html(report: Report) -> str:
     """The report as one HTML page without references to anything outside it."""
-    environment = Environment(loader=PackageLoader("napari_mid.reports"), autoescape=True, undefined=StrictUndefined)
-    environment.filters["data_uri"] = _data_uri
-    return environment.get_template("report.html.jinja").render(report=report, research_only=RESEARCH_ONLY)
+    return rendered("report.html.jinja", report=report, research_only=RESEARCH_ONLY)
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -151,7 +149,3 @@ def write_report(report: Report, path: Path) -> Path:
     with atomic_path(Path(path)) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return Path(path)
-
-
-def _data_uri(png: bytes) -> Markup:
-    return Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_mid.cells.edits import placed
 from napari_mid.images.well_images import WellImages
@@ -71,6 +72,8 @@ class Presenter:
         self._positions: NDArray[np.float64] = np.empty((0, 2))
         self._diameter = 0.0
         self._from_canvas = False
+        #: what the canvas still has to do about the cells that were selected: nothing, or whether to go there
+        self._to_follow: bool | None = None
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
         #: nuclei edited by hand, and those of a preview
@@ -89,7 +92,7 @@ class Presenter:
         events.nuclei_changed.connect(self._show_cells)
         events.result_changed.connect(self._show_cells)
         events.outlines_changed.connect(self._show_outlines)
-        events.cell_changed.connect(self._show_cell)
+        events.cell_changed.connect(self._follow_cell)
         events.editing_changed.connect(self._on_editing)
         self._on_mouse = mouse_callback(self.click, self.select_within, lambda: self.points_layer is not None)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
@@ -159,6 +162,7 @@ class Presenter:
 
     def close(self) -> None:
         """Let go of the viewer."""
+        self._to_follow = None
         if self._on_mouse in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._on_mouse)
         self._hover.close()
@@ -300,15 +304,26 @@ class Presenter:
 
     # -- the selected cell, both ways ------------------------------------------------------------------------------------------
 
+    def _follow_cell(self) -> None:
+        """Show the cells in a turn of its own: to draw the canvas anew takes long, and the other parts of the window go first."""
+        if self._to_follow is None:
+            QTimer.singleShot(0, self._follow_now)
+        self._to_follow = not self._from_canvas
+
+    def _follow_now(self) -> None:
+        if self._to_follow is not None:
+            move, self._to_follow = self._to_follow, None
+            self._show_cell(move=move)
+
     def _show_cell(self, *, move: bool = True) -> None:
-        """Highlight the session's cells; unless they were chosen on the canvas, go to the one that is selected."""
+        """Highlight the session's cells, and go to the one that is selected."""
         layer, result = self.cells.kept, self.session.result
         if layer is None or result is None or not len(self._positions):
             return
         if self.session.images is not self._cells_of[0] or result is not self._cells_of[2]:  # shown in a moment
             return
         rows = self.cells.show_dots(result.cells, self._positions, self.session.chosen, self._look, self._diameter)
-        if len(rows) == 1 and move and not self._from_canvas:
+        if len(rows) == 1 and move:
             self._go_to(layer, layer.data[rows[0]])
 
     def _go_to(self, layer: Any, position: NDArray[np.float64]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QLabel, QPushButton
+from superqt import QFlowLayout
 
 from napari_mid.files import file_part
 from napari_mid.preferences import remember_options
@@ -60,11 +61,9 @@ class ExportRow(Section):
         grid = QGridLayout()
         for index, button in enumerate((self.screenshot, self.gallery, self.card, self.plate_map, self.tables, self.report)):
             grid.addWidget(button, index // 2, index % 2)
-        also = QHBoxLayout()
-        also.addWidget(QLabel("tables:"))
-        for box in self._boxes.values():
-            also.addWidget(box)
-        also.addStretch(1)
+        also = QFlowLayout()
+        for widget in (QLabel("tables:"), *self._boxes.values()):
+            also.addWidget(widget)
         self.column.addLayout(grid)
         self.column.addLayout(also)
         events = session.events

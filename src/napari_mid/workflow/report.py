@@ -177,8 +177,15 @@ def _report(
         cautions=tuple(cautions),
         facts=_facts(source, scored.run),
         model_card=model.card,
+        card_pictures=_card_pictures(model),
         warnings=shortened((*plate.warnings, *source.fitted.warnings)),
     )
+
+
+def _card_pictures(model: MidModel) -> dict[str, bytes]:
+    """The pictures beside the model's card that it shows."""
+    pictures = sorted(model.path.glob("*.png")) if model.path is not None else []
+    return {path.name: path.read_bytes() for path in pictures if f"({path.name})" in model.card}
 
 
 def _facts(source: PictureSource, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
