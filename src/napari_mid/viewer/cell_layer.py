@@ -17,8 +17,8 @@ from napari_mid.viewer.dots import CELL, VALUE, Drawn, drawn_dots, drawn_rings, 
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import is_ours, remove
 
-#: Names of the layer: of cells before they are scored, and afterwards.
-NUCLEI, RELEVANCE = "nuclei", "relevance"
+#: Names of the layer: while no cells are known, of cells before they are scored, and afterwards.
+EMPTY, NUCLEI, RELEVANCE = "no cells yet", "nuclei", "relevance"
 
 
 class CellLayer:
@@ -135,6 +135,7 @@ class CellLayer:
         if layer is not None:
             with at_once(layer):
                 self._put(np.empty((0, 2)), pd.DataFrame({VALUE: np.empty(0)}))
+            layer.name = EMPTY
 
     def remove(self) -> None:
         """Take the layer away."""
@@ -145,7 +146,7 @@ class CellLayer:
         selected = set(self.viewer.layers.selection)
         layer = self.viewer.add_points(
             np.empty((0, 2)),
-            name=NUCLEI,
+            name=EMPTY,
             features=pd.DataFrame({VALUE: np.empty(0)}),
             face_color="transparent",
             scale=scale,
