@@ -62,6 +62,7 @@ class ExportRow(Section):
         for index, button in enumerate((self.screenshot, self.gallery, self.card, self.plate_map, self.tables, self.report)):
             grid.addWidget(button, index // 2, index % 2)
         also = QFlowLayout()
+        also.setHorizontalSpacing(10)
         for widget in (QLabel("tables:"), *self._boxes.values()):
             also.addWidget(widget)
         self.column.addLayout(grid)
