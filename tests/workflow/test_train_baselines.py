@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from napari_mid.training.bags import LabelledBags
-from napari_mid.training.card import _baseline_lines
+from napari_mid.training.card import _baseline_lines, _held_out_text
+from napari_mid.training.settings import TrainingSettings
 from napari_mid.training.slices import Slices
 from napari_mid.workflow.train_baselines import NAMES, baselines_on
 
@@ -79,3 +82,12 @@ def test_the_card_says_where_the_model_is_not_needed() -> None:
     assert "number of cells: balanced accuracy 0.600 (0.50 to 0.70), AUROC 0.700" in lines[1]
     assert [("no less than the model" in line) for line in lines[1:]] == [False, False, True]
     assert _baseline_lines({"intervals": {}}) == []
+
+
+def test_the_card_names_the_compounds_that_were_held_out_once() -> None:
+    bags = bags_of("cell_count")
+    names = tuple(f"C{i // 2} {1 + i % 2} uM" for i in range(N))
+    doses = dataclasses.replace(bags, names=names, groups=tuple(f"C{i // 2}" for i in range(N)))
+    held_out = [name for name in names if name.split()[0] in ("C3", "C1")]
+    assert _held_out_text(held_out, TrainingSettings(), doses) == "2 compounds, 4 bags: C1, C3"
+    assert _held_out_text([], TrainingSettings(), doses) == "nothing"

@@ -104,7 +104,12 @@ SHOWN = {
 def _held_out_text(held_out: Sequence[str], settings: TrainingSettings, bags: LabelledBags) -> str:
     if settings.folds:
         return f"every {bags.split_unit} once, in {settings.folds} folds"
-    return ", ".join(held_out) or "nothing"
+    if not held_out:
+        return "nothing"
+    groups = dict.fromkeys(group for name, group in zip(bags.names, bags.groups, strict=True) if name in set(held_out))
+    # all bags of a compound are on one side: to name each dose of it says nothing more
+    unit = bags.split_unit if len(groups) == 1 else f"{bags.split_unit}s"
+    return f"{len(groups)} {unit}, {len(held_out)} bags: {', '.join(sorted(groups))}"
 
 
 def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:
