@@ -72,8 +72,13 @@ class Presenter:
         self._positions: NDArray[np.float64] = np.empty((0, 2))
         self._diameter = 0.0
         self._from_canvas = False
-        #: what the canvas still has to do about the cells that were selected: nothing, or whether to go there
-        self._to_follow: bool | None = None
+        #: whether the canvas is to go to the cells that were selected, and the timer after which it shows them: a real one, since
+        #: a single shot of no milliseconds comes before what is to be drawn
+        self._goes_there = False
+        self._follow = QTimer(qt_viewer(viewer))
+        self._follow.setSingleShot(True)
+        self._follow.setInterval(0)
+        self._follow.timeout.connect(lambda: self._show_cell(move=self._goes_there))
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
         #: nuclei edited by hand, and those of a preview
@@ -162,7 +167,7 @@ class Presenter:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        self._to_follow = None
+        self._follow.stop()
         if self._on_mouse in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._on_mouse)
         self._hover.close()
@@ -306,14 +311,8 @@ class Presenter:
 
     def _follow_cell(self) -> None:
         """Show the cells in a turn of its own: to draw the canvas anew takes long, and the other parts of the window go first."""
-        if self._to_follow is None:
-            QTimer.singleShot(0, self._follow_now)
-        self._to_follow = not self._from_canvas
-
-    def _follow_now(self) -> None:
-        if self._to_follow is not None:
-            move, self._to_follow = self._to_follow, None
-            self._show_cell(move=move)
+        self._goes_there = not self._from_canvas
+        self._follow.start()
 
     def _show_cell(self, *, move: bool = True) -> None:
         """Highlight the session's cells, and go to the one that is selected."""
