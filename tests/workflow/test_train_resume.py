@@ -15,6 +15,7 @@ from napari_mid.plates import open_plate
 from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, finish
 from napari_mid.training.bags import LabelledBags
+from napari_mid.training.keeping import read_log
 from napari_mid.training.settings import TrainingSettings
 from napari_mid.training.slices import Slices
 from napari_mid.workflow import train, train_slices
@@ -162,3 +163,28 @@ def test_nothing_held_out_is_no_metric() -> None:
     assert judged.metrics["n"] == 0
     assert judged.metrics["accuracy"] is None
     json.dumps(judged.metrics, allow_nan=False)
+
+
+def test_an_ensemble_is_its_seeds_trained_on_the_same_compounds_and_goes_on_where_it_was_stopped(
+    plate: Plate, tmp_path: Path
+) -> None:
+    both = dataclasses.replace(TINY, ensemble=2)
+    steps = train_model_steps([plate], tmp_path / "both", label="tox", settings=both)
+    for progress in steps:
+        if (progress.step, progress.done) == ("training, network 2 of 2", 2):
+            break
+    steps.close()
+    trained = finish(train_model_steps([plate], tmp_path / "both", label="tox", settings=both, resume=True))
+    model = load_model(tmp_path / "both")
+    assert model.config.members == 2
+    assert "2 networks read together, each test_resnet, D = 16" in model.card
+    # the first is the one that is trained alone, and what was held out is the same
+    alone = finish(train_model_steps([plate], tmp_path / "alone", label="tox", settings=TINY))
+    weights = model.state_dict()
+    for name, value in load_model(tmp_path / "alone").state_dict().items():
+        assert torch.equal(weights[f"members.0.{name}"], value), name
+    assert not torch.equal(weights["members.0.head.weight"], weights["members.1.head.weight"])
+    assert list(trained.metrics["scores"]) == list(alone.metrics["scores"])
+    assert read_split(tmp_path / "both") == read_split(tmp_path / "alone")
+    stages = [row["stage"] for row in read_log(tmp_path / "both" / "training_log.csv")]
+    assert list(dict.fromkeys(stages)) == ["training, network 1 of 2", "training, network 2 of 2"]

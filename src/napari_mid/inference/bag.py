@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mid.errors import ModelError
 from napari_mid.inference.reading import SetReader
+from napari_mid.model.ensemble import parts_of, together
 from napari_mid.model.network import MidModel
 from napari_mid.model.rollout import rollout
 
@@ -70,12 +72,24 @@ class Bag:
         with torch.inference_mode():
             on_device = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32)).to(model.device)
             self._on_device = on_device
-            self._reader = SetReader(model, on_device, precision)
+            self._readers = [SetReader(one, part.contiguous(), precision) for one, part in parts_of(model, on_device)]
 
     def read(self, sets: NDArray[np.int64]) -> Readings:
         """Read the sets (S, L) of cell numbers, S >= 1 and L >= 1."""
+        return self._readings(*together(self._read(sets)))
+
+    def spread_over_networks(self, sets: NDArray[np.int64]) -> float:
+        """Standard deviation, over the networks of an ensemble, of the score of `sets` (S, L); NaN where there is one only."""
+        scores = [float(self._readings(*one).probabilities[:, -1].mean()) for one in self._read(sets)]
+        return float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan
+
+    def _read(self, sets: NDArray[np.int64]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """What each network says of the sets."""
+        rows = torch.from_numpy(np.ascontiguousarray(sets))
         with torch.inference_mode():
-            logits, attention = self._reader.read(torch.from_numpy(np.ascontiguousarray(sets)))
+            return [reader.read(rows) for reader in self._readers]
+
+    def _readings(self, logits: torch.Tensor, attention: torch.Tensor) -> Readings:
         tempered = logits.double().cpu().numpy() / self.model.config.temperature
         return Readings(tempered, attention.double().cpu().numpy())
 

@@ -38,6 +38,8 @@ class BagScore:
         Spearman correlation of the lifts of two halves of the sets; NaN for fewer than 4 cells.
     alone
         (N,) probability of the last class for the cell as a set of one.
+    networks_sd
+        Standard deviation of the score over the networks of an ensemble; NaN where there is one only.
     """
 
     probabilities: NDArray[np.float64]
@@ -50,6 +52,7 @@ class BagScore:
     lift_se: NDArray[np.float64]
     rank_stability: float
     alone: NDArray[np.float64]
+    networks_sd: float
 
 
 def score_bag(
@@ -106,6 +109,7 @@ def score_bag(
         lift_se=lift.standard_error,
         rank_stability=lift.stability,
         alone=alone,
+        networks_sd=bag.spread_over_networks(sets[:FEWEST_SETS]) if model.config.members > 1 else math.nan,
     )
 
 

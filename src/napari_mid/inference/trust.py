@@ -38,6 +38,8 @@ class Trust:
         Median distance of the cells from the model's training cells; the median training cell has 1.
     far_cells
         Share of the cells that lie farther than 95 % of the training cells: 0.05 where they are alike.
+    networks_sd
+        Standard deviation of the score over the networks of an ensemble: what another seed of the training would change.
     bootstrap_low, bootstrap_high
         95 % bootstrap interval of the score over cells.
     deletion_area, insertion_area
@@ -49,6 +51,7 @@ class Trust:
     rank_stability: float = math.nan
     training_distance: float = math.nan
     far_cells: float = math.nan
+    networks_sd: float = math.nan
     bootstrap_low: float = math.nan
     bootstrap_high: float = math.nan
     deletion_area: float = math.nan
@@ -74,6 +77,7 @@ def trust_of(bag: BagScore, distances: NDArray[np.float64], reference: Reference
         rank_stability=bag.rank_stability,
         training_distance=float(np.median(distances)) if known else math.nan,
         far_cells=float((distances > reference.far).mean()) if reference is not None and known else math.nan,
+        networks_sd=bag.networks_sd,
     )
 
 

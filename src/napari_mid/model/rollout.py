@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from napari_mid.model.blocks import Block
+from napari_mid.model.ensemble import parts_of
 from napari_mid.model.network import MidModel
 
 
@@ -14,8 +15,13 @@ def rollout(model: MidModel, embeddings: Tensor) -> Tensor:
     """Share (B, N) of every slice in the CLS row, over sets of embeddings (B, N, D); sums to one over N.
 
     A block passes on half of a token itself, by its skip connection, and half of what it attends to, mean over heads; the maps of
-    the blocks are multiplied (Abnar and Zuidema, Quantifying attention flow in transformers, ACL 2020).
+    the blocks are multiplied (Abnar and Zuidema, Quantifying attention flow in transformers, ACL 2020). Of several networks it is
+    the mean.
     """
+    return torch.stack([_of_one(network, part) for network, part in parts_of(model, embeddings)]).mean(0)
+
+
+def _of_one(model: MidModel, embeddings: Tensor) -> Tensor:
     tokens = torch.cat([model.cls_token.expand(len(embeddings), -1, -1), embeddings], dim=1)  # (B, T, D), T = 1 + N
     maps = []
     for block in model.blocks:

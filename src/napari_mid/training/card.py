@@ -63,7 +63,7 @@ def write_card(
         *([f"- calibration plot: ![calibration]({figure})"] if figure else []),
         "",
         "## Training",
-        f"- {config.backbone}, D = {config.width}, {config.heads} heads, {config.blocks} blocks",
+        f"- {config.network_text}",
         f"- {history.seconds if seconds is None else seconds:.0f} s, {history.slices_per_second:.0f} slices/s, "
         f"last loss {history.losses[-1]:.3f}, "
         f"{history.precision}; weights of step {history.kept_step} of {settings.steps}",

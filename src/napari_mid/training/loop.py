@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -58,6 +59,18 @@ class History:
     looks: tuple[Look, ...] = ()
     kept_step: int = 0
     precision: str = "float32"
+
+
+def joined_histories(histories: Sequence[History]) -> History:
+    """That of several networks trained one after the other: what it took together, and the losses and looks of the first."""
+    if len(histories) == 1:
+        return histories[0]
+    return dataclasses.replace(
+        histories[0],
+        seconds=sum(history.seconds for history in histories),
+        slices_per_second=float(np.mean([history.slices_per_second for history in histories])),
+        kept_step=round(float(np.median([history.kept_step for history in histories]))),
+    )
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,13 @@ class TrainingSettings:
     validate_every: int = setting(
         0, "steps between two looks at the held-out bags while training; 0: twenty looks, -1: none", low=-1
     )
+    ensemble: int = setting(
+        1,
+        "networks that are trained from different seeds on the same compounds and read as one model: their mean is mostly better "
+        "than each, and how much they differ is told with every score; takes so many times as long",
+        low=1,
+        high=20,
+    )
     patience: int = setting(
         0,
         "early stopping: training ends after this many looks at the held-out bags without a lower loss, and the weights of the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -174,9 +175,13 @@ class Explainer:
 
 
 def trust_columns(result: WellResult, wanted: TrustSettings) -> dict[str, object]:
-    """Columns of wells.csv that say how far the score can be trusted; those on request only where they were asked for."""
+    """Columns of wells.csv that say how far the score can be trusted; those on request only where they were asked for.
+
+    That of several networks is there where the model has them.
+    """
     figures = dataclasses.asdict(result.trust)
     on_request = {"bootstrap_low": wanted.bootstrap, "bootstrap_high": wanted.bootstrap}
+    on_request |= {"networks_sd": math.isfinite(result.trust.networks_sd)}
     on_request |= {"deletion_area": wanted.curves is not None, "insertion_area": wanted.curves is not None}
     return {"call_reason": result.call_reason} | {name: value for name, value in figures.items() if on_request.get(name, True)}
 

@@ -213,7 +213,7 @@ def _facts(source: PictureSource, run: dict[str, Any]) -> dict[str, dict[str, An
             "classes": ", ".join(config.classes),
             "channels": ", ".join(channel.name for channel in config.channels),
             "slices": f"{config.slice_px} x {config.slice_px} px",
-            "network": f"{config.backbone}, width {config.width}, {config.heads} heads, {config.blocks} blocks",
+            "network": config.network_text,
         },
         "Settings": flattened(run["settings"]),
         "Software": {**run["versions"], "device": run["device"]},

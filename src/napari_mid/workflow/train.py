@@ -16,6 +16,7 @@ from napari_mid.cells.settings import DetectionSettings
 from napari_mid.errors import TrainingError
 from napari_mid.inference.encoder import Encoder
 from napari_mid.model.config import MIXED, ModelConfig
+from napari_mid.model.ensemble import Ensemble
 from napari_mid.model.folder import check_model_path, save_model
 from napari_mid.model.network import MidModel
 from napari_mid.model.reference import fit_reference
@@ -26,7 +27,7 @@ from napari_mid.training.calibration import FEWEST_BAGS
 from napari_mid.training.card import write_card
 from napari_mid.training.keeping import Work
 from napari_mid.training.leaks import SPLIT, check_split, split_record
-from napari_mid.training.loop import History, train_steps
+from napari_mid.training.loop import History, joined_histories, train_steps
 from napari_mid.training.pretrained import load_pretrained
 from napari_mid.training.settings import TrainingSettings
 from napari_mid.training.splits import check_sides, folds_of, held_out_bags
@@ -220,23 +221,29 @@ class _Training:
     def _trained(
         self, train: NDArray[np.bool_], watched: NDArray[np.bool_] | None, stage: str, last_step: int | None = None
     ) -> Steps[tuple[MidModel, History]]:
-        """Train a fresh network on the bags where `train` is true."""
-        torch.manual_seed(self.settings.seed)
-        model = MidModel(self.config)
-        if self.settings.pretrained:
-            load_pretrained(model)
-        history = yield from train_steps(
-            model,
-            self.bags,
-            train,
-            self.settings if watched is not None else dataclasses.replace(self.settings, patience=0),
-            self.place,
-            watched=watched,
-            keeper=self.work.keeper(stage),
-            stage=stage,
-            last_step=last_step,
-        )
-        return model, history
+        """Train a fresh network on the bags where `train` is true, or as many as asked for, each from a seed of its own."""
+        settings, models, histories = self.settings, [], []
+        for number in range(settings.ensemble):
+            seed = settings.seed + number
+            torch.manual_seed(seed)
+            model = MidModel(self.config)
+            if settings.pretrained:
+                load_pretrained(model)
+            one = stage if settings.ensemble == 1 else f"{stage}, network {number + 1} of {settings.ensemble}"
+            history = yield from train_steps(
+                model,
+                self.bags,
+                train,
+                dataclasses.replace(settings, seed=seed, patience=settings.patience if watched is not None else 0),
+                self.place,
+                watched=watched,
+                keeper=self.work.keeper(one),
+                stage=one,
+                last_step=last_step,
+            )
+            models.append(model)
+            histories.append(history)
+        return (models[0] if len(models) == 1 else Ensemble(models)), joined_histories(histories)
 
     def _judged(self, held_out: HeldOut, *, calibrate: bool) -> Judged:
         calibrate = calibrate and self.settings.calibrate
