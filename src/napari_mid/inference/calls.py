@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from napari_mid.inference.result import NO_CELLS
 
+#: 97.5 % quantile of the normal distribution, for 95 % intervals.
+Z95 = 1.959964
 POSITIVE, NEGATIVE, NO_CALL = "positive", "negative", "no call"
 
 
@@ -28,6 +30,7 @@ def call_of(
     fewest_cells: int = 1,
     training_distance: float = math.nan,
     far: float = math.nan,
+    networks_se: float = math.nan,
 ) -> Call:
     """Call a well.
 
@@ -42,12 +45,14 @@ def call_of(
     training_distance, far
         Median distance of the cells from the training cells, and the distance that 5 % of those exceed; NaN where not known. A
         well of which more than half of the cells lie beyond it is not called.
+    networks_se
+        Standard error of the score over the networks of an ensemble; NaN for a model of one.
 
     Returns
     -------
     Call
         ``"no cells"``; ``"no call"`` where there are too few cells, they are unlike the training cells, or the interval
-        straddles the threshold; else ``"positive"`` or ``"negative"``.
+        straddles the threshold, or would with what the networks of an ensemble differ by; else ``"positive"`` or ``"negative"``.
     """
     if n_cells == 0 or math.isnan(score):
         return Call(NO_CELLS, "no nuclei were found")
@@ -63,6 +68,14 @@ def call_of(
     interval = f"the interval of the score, {low:.{digits}f} to {high:.{digits}f},"
     if low < threshold <= high:
         return Call(NO_CALL, f"{interval} holds the threshold {threshold:.2f}")
+    if networks_se > 0:
+        # to the edge of the interval that is nearer to the threshold, and as far again as the networks differ
+        reach = math.hypot(score - low if score >= threshold else high - score, Z95 * networks_se)
+        if reach > abs(score - threshold):
+            return Call(
+                NO_CALL,
+                f"the networks of the model disagree on the side of the threshold {threshold:.2f} on which the score lies",
+            )
     if low >= threshold:
         return Call(POSITIVE, f"{interval} lies at or above the threshold {threshold:.2f}")
     return Call(NEGATIVE, f"{interval} lies below the threshold {threshold:.2f}")

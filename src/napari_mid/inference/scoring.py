@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.inference.bag import Bag
+from napari_mid.inference.calls import Z95
 from napari_mid.inference.lift import lift_of
 from napari_mid.inference.sets import draw_sets
 from napari_mid.inference.settings import ScoringSettings
@@ -16,8 +17,6 @@ from napari_mid.model.network import MidModel
 
 #: Sets that are read before an early stop, at least; every cell is in two of them.
 FEWEST_SETS = 10
-#: 97.5 % quantile of the normal distribution, for 95 % intervals.
-Z95 = 1.959964
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ def score_cells(
         fewest_cells=settings.fewest_cells,
         training_distance=trust.training_distance,
         far=math.nan if model.reference is None else model.reference.far,
+        networks_se=trust.networks_sd / math.sqrt(model.config.members),
     )
     few = few_cells_warning(well, n_cells, len(table) - n_cells)
     return ScoredCells(
