@@ -53,7 +53,8 @@ def model_folder(tmp_path_factory):
         heads=8,
         simulated=True,
     )
-    return save_model(MidModel(config), tmp_path_factory.mktemp("model") / "tiny", card="# Tiny\nKnows nothing.", metrics={})
+    card, folder = "# Tiny\nKnows nothing.\n\n![calibration](plot.png)\n", tmp_path_factory.mktemp("model") / "tiny"
+    return save_model(MidModel(config), folder, card=card, metrics={}, files={"plot.png": b"a picture"})
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,7 @@ def test_the_report_says_what_must_be_said(written):
         "Alfuzosin 3.33 µM",
         "no cells",
         "Knows nothing.",
+        'alt="calibration"',
         "tiny",
         "Channel1-03-A-03.tif",
     ):

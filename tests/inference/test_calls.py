@@ -37,13 +37,17 @@ def test_a_model_that_does_not_know_its_training_cells_still_calls() -> None:
     assert call_of(0.9, 0.85, 0.95, 0.5, n_cells=50, training_distance=math.nan, far=math.nan).call == "positive"
 
 
-def test_networks_that_disagree_do_not_call() -> None:
+def test_networks_that_differ_by_too_much_do_not_call() -> None:
     sure = {"score": 0.67, "low": 0.66, "high": 0.68, "threshold": 0.5, "n_cells": 50}
     assert call_of(**sure).call == "positive"
-    assert call_of(**sure, networks_se=0.05).call == "positive"
-    split = call_of(**sure, networks_se=0.33)
+    assert call_of(**sure, networks_sd=0.05, n_networks=3).call == "positive"
+    # two of three say 1, one 0
+    split = call_of(**sure, networks_sd=0.577, n_networks=3)
     assert split.call == "no call"
-    assert "networks of the model disagree" in split.reason
+    assert "3 networks of the model differ by so much (0.58)" in split.reason
+    # the mean of more networks is known better
+    assert call_of(**sure, networks_sd=0.08, n_networks=3).call == "no call"
+    assert call_of(**sure, networks_sd=0.08, n_networks=10).call == "positive"
     below = {"score": 0.33, "low": 0.32, "high": 0.34, "threshold": 0.5, "n_cells": 50}
-    assert call_of(**below, networks_se=0.33).call == "no call"
-    assert call_of(**below, networks_se=0.02).call == "negative"
+    assert call_of(**below, networks_sd=0.577, n_networks=3).call == "no call"
+    assert call_of(**below, networks_sd=0.02, n_networks=3).call == "negative"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from napari_mid.inference.bag import Bag
 from napari_mid.inference.encoder import Encoder
 from napari_mid.inference.scoring import score_bag
 from napari_mid.inference.settings import ScoringSettings
-from napari_mid.model.config import ModelConfig
-from napari_mid.model.ensemble import Ensemble, network_of
+from napari_mid.model.config import ModelChannel
+from napari_mid.model.ensemble import Ensemble, model_of
 from napari_mid.model.folder import load_model, save_model
 from napari_mid.model.network import MidModel
 from napari_mid.model.rollout import rollout
@@ -84,7 +85,7 @@ def test_it_is_a_model_folder_as_any_other(networks: list[MidModel], slices: tor
     save_model(networks[0], tmp_path / "one", card="# One", metrics={})
     loaded = load_model(tmp_path / "together")
     assert isinstance(loaded, Ensemble)
-    assert (loaded.config.members, loaded.config.width, loaded.card) == (3, 48, "# Three")
+    assert (loaded.config.networks, loaded.config.width, loaded.card) == (3, 48, "# Three")
     assert loaded.config.network_text.startswith("3 networks read together, each test_resnet, D = 16")
     with torch.inference_mode():
         torch.testing.assert_close(loaded.encode(slices), ensemble.encode(slices))
@@ -94,13 +95,27 @@ def test_it_is_a_model_folder_as_any_other(networks: list[MidModel], slices: tor
 
 
 def test_networks_of_other_shapes_or_channels_are_refused(small_model: MidModel) -> None:
-    other = MidModel(ModelConfig("other", "toxicity", ("nontoxic", "toxic"), small_model.config.channels, backbone="test_resnet"))
-    with pytest.raises(ModelError, match="of one shape"):
-        Ensemble([small_model, other])
+    channels = (small_model.config.channels[0], ModelChannel("MMP", "mmp"))
+    for change in ({"width": 32}, {"channels": channels}, {"slice_px": 48}):
+        other = MidModel(dataclasses.replace(small_model.config, **change))
+        with pytest.raises(ModelError, match="these differ"):
+            Ensemble([small_model, other])
+    renamed = copy.deepcopy(small_model)
+    renamed.config = dataclasses.replace(small_model.config, name="another", temperature=2.0)
+    assert Ensemble([small_model, renamed]).config.networks == 2
+
+
+def test_heads_stay_those_of_their_networks(networks: list[MidModel], slices: torch.Tensor) -> None:
+    ensemble = Ensemble(networks).eval()
+    with torch.inference_mode():
+        embeddings = ensemble.encode(slices)
+        attention = ensemble.read_sets(embeddings[None])[1]
+        last = networks[2].read_sets(networks[2].encode(slices)[None])[1]
+    assert attention.shape == (1, 6, 40)
+    torch.testing.assert_close(attention[:, 4:], last)
 
 
 def test_a_config_that_cannot_be_is_refused(small_model: MidModel) -> None:
-    import dataclasses
-
-    with pytest.raises(ModelError, match="3 networks cannot have embeddings of 16"):
-        network_of(dataclasses.replace(small_model.config, members=3))
+    for networks in (3, 0, "3", None):
+        with pytest.raises(ModelError, match=f"{networks} networks cannot have embeddings of 16"):
+            model_of(dataclasses.replace(small_model.config, networks=networks))

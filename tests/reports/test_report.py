@@ -61,7 +61,7 @@ class _Checker(HTMLParser):
 
 
 def test_the_page_is_whole_and_points_nowhere_outside():
-    html = report_html(_report(model_card="See https://example.org"))
+    html = report_html(_report(model_card="See https://example.org, <https://example.org> and [this](https://example.org)"))
     checker = _Checker()
     checker.feed(html)
     assert checker.open == []

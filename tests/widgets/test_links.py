@@ -83,6 +83,17 @@ def test_several_pictures_of_a_gallery_are_selected_everywhere(scored: Window, w
     assert "2 cells are selected" in scored.panels[MID].inspector.title.text()
 
 
+def test_a_click_is_in_gallery_and_inspector_before_the_canvas_follows(scored: Window, wait: Wait) -> None:
+    gallery, points = scored.panels[MID].galleries.relevant, scored.presenter.points_layer
+    gallery.clicked.emit(gallery.slices.index(2))
+    cell = gallery.cells[2]
+    assert scored.session.cell == cell
+    assert f"cell {cell + 1}" in scored.panels[MID].inspector.title.text()
+    assert set(gallery.selected()) == {cell}
+    assert points.selected_data == set()
+    wait(lambda: points.selected_data == {cell})
+
+
 def test_the_arrow_keys_walk_through_a_gallery(scored: Window, qtbot: Any) -> None:
     gallery = scored.panels[MID].galleries.relevant
     gallery.clicked.emit(gallery.slices.index(0))

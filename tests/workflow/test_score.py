@@ -79,6 +79,9 @@ def test_tables_in_both_formats_say_the_same_even_of_a_mixed_plate_map(
     assert parquet["note"].tolist()[:2] == [2.0, 2.5]
     cells = pd.read_csv(tmp_path / "out" / "cells.csv")
     np.testing.assert_allclose(cells["relevance"], pd.read_parquet(tmp_path / "out" / "cells.parquet")["relevance"])
+    # none of other results stays behind
+    write_results(scored, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells.parquet", "run.json", "wells.csv"]
 
 
 def test_tables_have_a_row_per_well_and_per_cell(plate: Plate, small_model: MidModel, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def test_from_plate_to_model_to_scores_on_the_command_line(
     card = (model / "card.md").read_text()
     assert "split by well" in card.lower()
     # the model remembers which channel shows the nucleus
-    assert main(["score", str(disc_plate), "--model", str(model), "--out", str(out)]) == 0
+    assert main(["score", str(disc_plate), "--model", str(model), "--out", str(out), "--both-formats"]) == 0
+    assert (out / "wells.parquet").is_file()
     wells = pd.read_csv(out / "wells.csv").set_index("Metadata_Well")["score"]
     assert wells["A04"] > wells["A01"] + 0.3
     assert "6 wells" in capsys.readouterr().out

@@ -90,4 +90,5 @@ def test_the_card_names_the_compounds_that_were_held_out_once() -> None:
     doses = dataclasses.replace(bags, names=names, groups=tuple(f"C{i // 2}" for i in range(N)))
     held_out = [name for name in names if name.split()[0] in ("C3", "C1")]
     assert _held_out_text(held_out, TrainingSettings(), doses) == "2 compounds, 4 bags: C1, C3"
+    assert _held_out_text([names[2]], TrainingSettings(), doses) == "1 compound, 1 bag: C1"
     assert _held_out_text([], TrainingSettings(), doses) == "nothing"

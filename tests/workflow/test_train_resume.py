@@ -176,14 +176,14 @@ def test_an_ensemble_is_its_seeds_trained_on_the_same_compounds_and_goes_on_wher
     steps.close()
     trained = finish(train_model_steps([plate], tmp_path / "both", label="tox", settings=both, resume=True))
     model = load_model(tmp_path / "both")
-    assert model.config.members == 2
+    assert model.config.networks == 2
     assert "2 networks read together, each test_resnet, D = 16" in model.card
     # the first is the one that is trained alone, and what was held out is the same
     alone = finish(train_model_steps([plate], tmp_path / "alone", label="tox", settings=TINY))
     weights = model.state_dict()
     for name, value in load_model(tmp_path / "alone").state_dict().items():
-        assert torch.equal(weights[f"members.0.{name}"], value), name
-    assert not torch.equal(weights["members.0.head.weight"], weights["members.1.head.weight"])
+        assert torch.equal(weights[f"networks.0.{name}"], value), name
+    assert not torch.equal(weights["networks.0.head.weight"], weights["networks.1.head.weight"])
     assert list(trained.metrics["scores"]) == list(alone.metrics["scores"])
     assert read_split(tmp_path / "both") == read_split(tmp_path / "alone")
     stages = [row["stage"] for row in read_log(tmp_path / "both" / "training_log.csv")]

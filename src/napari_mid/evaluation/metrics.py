@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_mid.inference.calls import Z95
+from napari_mid.inference.scoring import Z95
 
 
 def z_prime(positive: ArrayLike, negative: ArrayLike) -> float:

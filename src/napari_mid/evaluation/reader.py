@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from napari_mid.evaluation.baselines import Lesson
 from napari_mid.evaluation.networks import N_CLASSES, Budget, bag_probability, learn_steps, standardised
 from napari_mid.model.config import ModelConfig
-from napari_mid.model.network import MidModel
+from napari_mid.model.ensemble import model_of, networks_of
 from napari_mid.progress import Steps
 
 #: Its name beside those of the baselines.
@@ -26,8 +26,9 @@ class Reader(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.model = MidModel(dataclasses.replace(config, classes=tuple(map(str, range(N_CLASSES)))))
-        self.model.encoder = nn.Identity()
+        self.model = model_of(dataclasses.replace(config, classes=tuple(map(str, range(N_CLASSES)))))
+        for network in networks_of(self.model):
+            network.encoder = nn.Identity()
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Logits (B, 2) of sets of embeddings (B, N, D)."""

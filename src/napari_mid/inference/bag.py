@@ -28,7 +28,7 @@ class Readings:
     logits
         (S, K), divided by the model's temperature.
     attention
-        (S, H, L) of the CLS row of the last block over the cells, per head; sums to one over L.
+        (S, H, L) of the CLS row of the last block over the cells, per head, of all networks; sums to one over L.
     """
 
     logits: NDArray[np.float64]
@@ -79,9 +79,13 @@ class Bag:
         return self._readings(*together(self._read(sets)))
 
     def spread_over_networks(self, sets: NDArray[np.int64]) -> float:
-        """Standard deviation, over the networks of an ensemble, of the score of `sets` (S, L); NaN where there is one only."""
-        scores = [float(self._readings(*one).probabilities[:, -1].mean()) for one in self._read(sets)]
-        return float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan
+        """Standard deviation, over the networks of an ensemble, of the score of `sets` (S, L); NaN where there is one only.
+
+        The temperature is applied to each network by itself.
+        """
+        if len(self._readers) == 1:
+            return math.nan
+        return float(np.std([self._readings(*one).probabilities[:, -1].mean() for one in self._read(sets)], ddof=1))
 
     def _read(self, sets: NDArray[np.int64]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """What each network says of the sets."""

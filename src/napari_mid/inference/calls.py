@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from scipy.stats import t
+
 from napari_mid.inference.result import NO_CELLS
 
-#: 97.5 % quantile of the normal distribution, for 95 % intervals.
-Z95 = 1.959964
 POSITIVE, NEGATIVE, NO_CALL = "positive", "negative", "no call"
 
 
@@ -30,7 +30,8 @@ def call_of(
     fewest_cells: int = 1,
     training_distance: float = math.nan,
     far: float = math.nan,
-    networks_se: float = math.nan,
+    networks_sd: float = math.nan,
+    n_networks: int = 1,
 ) -> Call:
     """Call a well.
 
@@ -45,14 +46,14 @@ def call_of(
     training_distance, far
         Median distance of the cells from the training cells, and the distance that 5 % of those exceed; NaN where not known. A
         well of which more than half of the cells lie beyond it is not called.
-    networks_se
-        Standard error of the score over the networks of an ensemble; NaN for a model of one.
+    networks_sd, n_networks
+        Standard deviation of the score over the networks of an ensemble, and how many there are.
 
     Returns
     -------
     Call
         ``"no cells"``; ``"no call"`` where there are too few cells, they are unlike the training cells, or the interval
-        straddles the threshold, or would with what the networks of an ensemble differ by; else ``"positive"`` or ``"negative"``.
+        straddles the threshold, or would if it were that over cells and over networks; else ``"positive"`` or ``"negative"``.
     """
     if n_cells == 0 or math.isnan(score):
         return Call(NO_CELLS, "no nuclei were found")
@@ -68,13 +69,15 @@ def call_of(
     interval = f"the interval of the score, {low:.{digits}f} to {high:.{digits}f},"
     if low < threshold <= high:
         return Call(NO_CALL, f"{interval} holds the threshold {threshold:.2f}")
-    if networks_se > 0:
-        # to the edge of the interval that is nearer to the threshold, and as far again as the networks differ
-        reach = math.hypot(score - low if score >= threshold else high - score, Z95 * networks_se)
-        if reach > abs(score - threshold):
+    if n_networks > 1 and networks_sd > 0:
+        # few networks: their mean is known by Student's distribution
+        over_networks = float(t.ppf(0.975, n_networks - 1)) * networks_sd / math.sqrt(n_networks)
+        nearer = score - low if score >= threshold else high - score
+        if math.hypot(nearer, over_networks) > abs(score - threshold):
             return Call(
                 NO_CALL,
-                f"the networks of the model disagree on the side of the threshold {threshold:.2f} on which the score lies",
+                f"the {n_networks} networks of the model differ by so much ({networks_sd:.2f}) that the score may lie on either "
+                f"side of the threshold {threshold:.2f}",
             )
     if low >= threshold:
         return Call(POSITIVE, f"{interval} lies at or above the threshold {threshold:.2f}")

@@ -76,7 +76,7 @@ class SetReader:
         sets = sets.to(self.tokens.device)
         on_cpu = self.tokens.device.type == "cpu"
         cores = torch.get_num_threads() if on_cpu else 1
-        # as many parts for each core, equally large, so that none waits for another
+        # equally many parts for each core, equally large, so that none waits for another
         n_parts = cores * math.ceil(len(sets) / max(1, self._limit // (sets.shape[1] + 1)) / cores)
         some = torch.tensor_split(sets, min(n_parts, len(sets)))
         parts = over_cores(self._read, some) if on_cpu else [self._read(each) for each in some]
@@ -95,12 +95,12 @@ class SetReader:
             tokens = _finish(blocks[0], self.tokens[rows], self._qkv[rows])
             for block in blocks[1:-1]:
                 tokens = block(tokens)
-        # the last block's attention costs next to nothing, and bfloat16 would give cells that differ the same
+        # the last block's attention costs next to nothing, and bfloat16 gives cells that differ equal attention
         with torch.autocast(tokens.device.type, enabled=False):
             first, logits = _first_row(blocks[-1], tokens.float())
         cls = first + blocks[-1].mlp(blocks[-1].norm2(first))
         with torch.autocast(tokens.device.type, enabled=False):
-            return self.model.head(cls.float()), attention_over_slices(logits)
+            return self.model.head(cls), attention_over_slices(logits)
 
 
 def _finish(block: Block, tokens: Tensor, qkv: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mid.inference.bag import Bag
-from napari_mid.inference.calls import Z95
 from napari_mid.inference.lift import lift_of
 from napari_mid.inference.sets import draw_sets
 from napari_mid.inference.settings import ScoringSettings
@@ -17,6 +16,8 @@ from napari_mid.model.network import MidModel
 
 #: Sets that are read before an early stop, at least; every cell is in two of them.
 FEWEST_SETS = 10
+#: 97.5 % quantile of the normal distribution, for 95 % intervals.
+Z95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class BagScore:
     alone
         (N,) probability of the last class for the cell as a set of one.
     networks_sd
-        Standard deviation of the score over the networks of an ensemble; NaN where there is one only.
+        Standard deviation of the score over the networks of an ensemble, in the first sets; NaN where there is one only.
     """
 
     probabilities: NDArray[np.float64]
@@ -108,7 +109,7 @@ def score_bag(
         lift_se=lift.standard_error,
         rank_stability=lift.stability,
         alone=alone,
-        networks_sd=bag.spread_over_networks(sets[:FEWEST_SETS]) if model.config.members > 1 else math.nan,
+        networks_sd=bag.spread_over_networks(sets[:FEWEST_SETS]),
     )
 
 

@@ -49,8 +49,8 @@ class ModelConfig:
         Name of the channel in which nuclei were detected.
     backbone, width, heads, blocks, mlp_ratio, dropout, drop_path
         The network: a timm name, D, and the Transformer's shape. D is that of all networks together where there are several.
-    members
-        Networks that are read together, see `napari_mid.model.ensemble`.
+    networks
+        How many of them are read together, see `napari_mid.model.ensemble`.
     set_size
         Slices in a training set.
     bag
@@ -89,10 +89,10 @@ class ModelConfig:
     temperature: float = 1.0
     detection: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool = False
-    members: int = 1
+    networks: int = 1
 
     @property
     def network_text(self) -> str:
         """The network in a line."""
-        several = f"{self.members} networks read together, each " if self.members > 1 else ""
-        return f"{several}{self.backbone}, D = {self.width // self.members}, {self.heads} heads, {self.blocks} blocks"
+        several = f"{self.networks} networks read together, each " if self.networks > 1 else ""
+        return f"{several}{self.backbone}, D = {self.width // self.networks}, {self.heads} heads, {self.blocks} blocks"

@@ -16,15 +16,15 @@ from napari_mid.model.network import MidModel
 
 
 class Ensemble(MidModel):
-    """The mean of what its members say (Lakshminarayanan et al., Simple and scalable predictive uncertainty, NeurIPS 2017).
+    """The mean of what its networks say (Lakshminarayanan et al., Simple and scalable predictive uncertainty, NeurIPS 2017).
 
-    An embedding is those of the members side by side, so that whatever works with a model's embeddings works with these; the
-    probabilities and the attention of a set are the means of the members'.
+    An embedding is those of the networks side by side, so that whatever works with a model's embeddings works with these; the
+    probabilities of a set are the means of the networks', and each of their attention heads is one of the ensemble's.
 
     Parameters
     ----------
     networks
-        M of them, that differ in nothing but their weights.
+        M of them, one at least, that differ in nothing but their weights.
 
     Raises
     ------
@@ -34,31 +34,27 @@ class Ensemble(MidModel):
 
     def __init__(self, networks: Sequence[MidModel]) -> None:
         nn.Module.__init__(self)
-        configs = [dataclasses.replace(network.config, temperature=1.0) for network in networks]
+        configs = [dataclasses.replace(network.config, name="", temperature=1.0) for network in networks]
         if any(config != configs[0] for config in configs):
-            raise ModelError("Networks of an ensemble must be of one shape and look at the same channels, these differ.")
-        one = configs[0]
-        self.config = dataclasses.replace(one, members=len(networks), width=len(networks) * one.width)
+            raise ModelError("Networks of an ensemble must be of one shape and look at the same channels; these differ.")
+        one = networks[0].config
+        width = len(networks) * one.width
+        self.config = dataclasses.replace(one, networks=len(networks), width=width, temperature=1.0)
         self.card = ""
         self.hash = ""
         self.path = None
         self.reference = None
-        self.members = nn.ModuleList(networks)
-        # no submodule of its own: its weights are those of the members, and are kept once
+        self.networks = nn.ModuleList(networks)
+        # no submodule of its own: its weights are those of the networks, and are kept once
         self.__dict__["encoder"] = _SideBySide([network.encoder for network in networks])
-
-    @property
-    def networks(self) -> list[MidModel]:
-        """The members."""
-        return [cast(MidModel, member) for member in self.members]
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.networks[0].device
+        return networks_of(self)[0].device
 
     def read_sets(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """As of `MidModel`; the logits are the logarithms of the mean probabilities."""
+        """As of `MidModel`, see `together`."""
         return together([network.read_sets(part) for network, part in parts_of(self, embeddings)])
 
 
@@ -73,28 +69,48 @@ class _SideBySide(nn.Module):
         return torch.cat([part(slices) for part in self.parts], dim=1)
 
 
+def networks_of(model: MidModel) -> list[MidModel]:
+    """The networks that `model` is made of: those of an ensemble, or itself."""
+    return [cast(MidModel, network) for network in model.networks] if isinstance(model, Ensemble) else [model]
+
+
 def parts_of(model: MidModel, embeddings: Tensor) -> list[tuple[MidModel, Tensor]]:
     """The networks that `model` is made of, each with its part of the `embeddings` (..., D)."""
-    networks = model.networks if isinstance(model, Ensemble) else [model]
+    networks = networks_of(model)
     return list(zip(networks, embeddings.chunk(len(networks), dim=-1), strict=True))
 
 
 def together(read: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """What several networks say of the same sets, logits (B, K) and attention (B, H, N) each, as one."""
+    """What M networks say of the same sets, logits (B, K) and attention (B, H, N) each, as one.
+
+    Returns
+    -------
+    logits
+        (B, K), the logarithms of the mean probabilities.
+    attention
+        (B, M * H, N), the heads of the first network, then those of the next.
+    """
     if len(read) == 1:
         return read[0]
     logits, attention = zip(*read, strict=True)
     logarithms = torch.stack([each.log_softmax(-1) for each in logits])
-    return logarithms.logsumexp(0) - math.log(len(read)), torch.stack(attention).mean(0)
+    return logarithms.logsumexp(0) - math.log(len(read)), torch.cat(attention, dim=1)
 
 
-def network_of(config: ModelConfig) -> MidModel:
-    """A fresh model as `config` describes it, with random weights."""
-    if config.members == 1:
+def model_of(config: ModelConfig) -> MidModel:
+    """A fresh model as `config` describes it, with random weights.
+
+    Raises
+    ------
+    ModelError
+        If there cannot be such a one.
+    """
+    n = config.networks
+    if not isinstance(n, int) or n < 1 or config.width % n:
+        raise ModelError(f"A model of {n} networks cannot have embeddings of {config.width} numbers.")
+    if n == 1:
         return MidModel(config)
-    if config.members < 1 or config.width % config.members:
-        raise ModelError(f"A model of {config.members} networks cannot have embeddings of {config.width} numbers.")
-    one = dataclasses.replace(config, members=1, width=config.width // config.members)
-    made = Ensemble([MidModel(one) for _ in range(config.members)])
+    one = dataclasses.replace(config, networks=1, width=config.width // n)
+    made = Ensemble([MidModel(one) for _ in range(n)])
     made.config = config
     return made

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from napari_mid.errors import ModelError
 from napari_mid.files import atomic_folder, write_json
 from napari_mid.model.config import ModelChannel, ModelConfig
-from napari_mid.model.ensemble import network_of
+from napari_mid.model.ensemble import model_of
 from napari_mid.model.network import MidModel
 from napari_mid.model.reference import read_reference, write_reference
 
@@ -90,7 +90,7 @@ def load_model(path: str | Path) -> MidModel:
         if not (folder / name).is_file():
             raise ModelError(f"{folder} is not a model folder: it has no {name}; napari-mid train makes such folders.")
     config = read_config(folder / CONFIG)
-    model = network_of(config)
+    model = model_of(config)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError, OSError) as error:

@@ -24,8 +24,8 @@ def data_uri(png: bytes) -> Markup:
 
 
 def markdown_html(text: str, pictures: Mapping[str, bytes]) -> Markup:
-    """Markdown as HTML. What is HTML in it is shown as it is written; of pictures it shows `pictures`, PNG by name."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    """Markdown as HTML that points nowhere: HTML and links in it are shown as written, of pictures `pictures`, PNG by name."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "autolink"])
     tokens = parser.parse(text)
     for token in tokens:
         for child in token.children or ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from napari_mid.model.config import ModelConfig
@@ -66,7 +66,8 @@ def write_card(
         f"- {config.network_text}",
         f"- {history.seconds if seconds is None else seconds:.0f} s, {history.slices_per_second:.0f} slices/s, "
         f"last loss {history.losses[-1]:.3f}, "
-        f"{history.precision}; weights of step {history.kept_step} of {settings.steps}",
+        f"{history.precision}; weights of step {history.kept_step} of {settings.steps}"
+        + ("" if settings.ensemble == 1 else " (loss of the first network, middle one of their steps)"),
         *(f"- {name}: {value}" for name, value in dataclasses.asdict(settings).items()),
         "",
         "## Limits",
@@ -106,10 +107,14 @@ def _held_out_text(held_out: Sequence[str], settings: TrainingSettings, bags: La
         return f"every {bags.split_unit} once, in {settings.folds} folds"
     if not held_out:
         return "nothing"
-    groups = dict.fromkeys(group for name, group in zip(bags.names, bags.groups, strict=True) if name in set(held_out))
+    held = set(held_out)
+    groups = {group for name, group in zip(bags.names, bags.groups, strict=True) if name in held}
     # all bags of a compound are on one side: to name each dose of it says nothing more
-    unit = bags.split_unit if len(groups) == 1 else f"{bags.split_unit}s"
-    return f"{len(groups)} {unit}, {len(held_out)} bags: {', '.join(sorted(groups))}"
+    return f"{_counted(groups, bags.split_unit)}, {_counted(held_out, 'bag')}: {', '.join(sorted(groups))}"
+
+
+def _counted(things: Collection[str], unit: str) -> str:
+    return f"{len(things)} {unit}{'' if len(things) == 1 else 's'}"
 
 
 def _metric_lines(metrics: Mapping[str, Any], config: ModelConfig) -> list[str]:

@@ -62,7 +62,7 @@ class History:
 
 
 def joined_histories(histories: Sequence[History]) -> History:
-    """That of several networks trained one after the other: what it took together, and the losses and looks of the first."""
+    """That of several networks: what they took together, losses and looks of the first, the middle one of the steps kept."""
     if len(histories) == 1:
         return histories[0]
     return dataclasses.replace(

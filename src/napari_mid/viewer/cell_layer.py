@@ -17,8 +17,8 @@ from napari_mid.viewer.dots import CELL, VALUE, Drawn, drawn_dots, drawn_rings, 
 from napari_mid.viewer.image_layers import pixel_scale
 from napari_mid.viewer.layers import is_ours, remove
 
-#: Names of the layer: while no cells are known, of cells before they are scored, and afterwards.
-EMPTY, NUCLEI, RELEVANCE = "no cells yet", "nuclei", "relevance"
+#: Names of the layer: where no cells are known, of cells before they are scored, and afterwards.
+EMPTY, NUCLEI, RELEVANCE = "no cells", "nuclei", "relevance"
 
 
 class CellLayer:

@@ -72,12 +72,12 @@ class Presenter:
         self._positions: NDArray[np.float64] = np.empty((0, 2))
         self._diameter = 0.0
         self._from_canvas = False
-        #: whether the canvas is to go to the cells that were selected, and the timer after which it shows them: a real one, since
-        #: a single shot of no milliseconds comes before what is to be drawn
+        #: whether the canvas is to go to the cells that were selected, and the timer after which it shows them: with no
+        #: milliseconds it may fire before what is to be drawn is
         self._goes_there = False
         self._follow = QTimer(qt_viewer(viewer))
         self._follow.setSingleShot(True)
-        self._follow.setInterval(0)
+        self._follow.setInterval(1)
         self._follow.timeout.connect(lambda: self._show_cell(move=self._goes_there))
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
@@ -334,6 +334,7 @@ class Presenter:
 
     def show_field(self, number: int) -> None:
         """Move the camera to a field of the open well."""
+        self._goes_there = False
         images, plate = self.session.images, self.session.plate
         if images is None or plate is None or number not in images.layout.origins:
             return

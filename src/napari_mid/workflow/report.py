@@ -183,9 +183,8 @@ def _report(
 
 
 def _card_pictures(model: MidModel) -> dict[str, bytes]:
-    """The pictures beside the model's card that it shows."""
-    pictures = sorted(model.path.glob("*.png")) if model.path is not None else []
-    return {path.name: path.read_bytes() for path in pictures if f"({path.name})" in model.card}
+    """The pictures beside the model's card, some of which it shows."""
+    return {path.name: path.read_bytes() for path in model.path.glob("*.png")} if model.path is not None else {}
 
 
 def _facts(source: PictureSource, run: dict[str, Any]) -> dict[str, dict[str, Any]]:

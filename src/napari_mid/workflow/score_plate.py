@@ -225,26 +225,32 @@ def cells_table(plate_result: PlateResult) -> pd.DataFrame:
 def write_results(plate_result: PlateResult, out: Path, *, both_formats: bool = False) -> None:
     """Write ``wells.csv``, ``cells.parquet`` and ``run.json``, and ``curves.csv`` if asked for, into the folder `out`.
 
-    With `both_formats` the two tables are written as ``wells.parquet`` and ``cells.csv``, too.
+    With `both_formats` the two tables are written as ``wells.parquet`` and ``cells.csv``, too; without, those of before go.
     """
     wells, cells = wells_table(plate_result), cells_table(plate_result)
+    twice = out / "wells.parquet", out / "cells.csv"
+    for path in twice:  # whatever happens, none of other results stays beside these
+        path.unlink(missing_ok=True)
     with atomic_path(out / "wells.csv") as path:
         wells.to_csv(path, index=False)
     with atomic_path(out / "cells.parquet") as path:
         cells.to_parquet(path, index=False)
-    if both_formats:
-        with atomic_path(out / "wells.parquet") as path:
-            _of_one_kind(wells).to_parquet(path, index=False)
-        with atomic_path(out / "cells.csv") as path:
-            cells.to_csv(path, index=False)
     if plate_result.trust.curves is not None:
         with atomic_path(out / "curves.csv") as path:
             curves_table(plate_result.results, plate_result.trust.curves).to_csv(path, index=False)
     write_json(out / "run.json", plate_result.run)
+    if both_formats:
+        with atomic_path(twice[0]) as path:
+            _of_one_kind(wells).to_parquet(path, index=False)
+        with atomic_path(twice[1]) as path:
+            cells.to_csv(path, index=False)
 
 
 def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with columns of numbers and words together, as plate maps have them, as words: Parquet knows one kind a column."""
+    """`table` with columns of numbers and words together, as a plate map that was made in Python may have, as words.
+
+    Parquet knows one kind in a column.
+    """
     kinds = {name: pd.api.types.infer_dtype(table[name], skipna=True) for name in table.columns}
     return table.astype({name: "string" for name, kind in kinds.items() if kind in ("mixed", "mixed-integer")})
 

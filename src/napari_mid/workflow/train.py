@@ -229,7 +229,7 @@ class _Training:
             model = MidModel(self.config)
             if settings.pretrained:
                 load_pretrained(model)
-            one = stage if settings.ensemble == 1 else f"{stage}, network {number + 1} of {settings.ensemble}"
+            part = stage if settings.ensemble == 1 else f"{stage}, network {number + 1} of {settings.ensemble}"
             history = yield from train_steps(
                 model,
                 self.bags,
@@ -237,8 +237,8 @@ class _Training:
                 dataclasses.replace(settings, seed=seed, patience=settings.patience if watched is not None else 0),
                 self.place,
                 watched=watched,
-                keeper=self.work.keeper(one),
-                stage=one,
+                keeper=self.work.keeper(part),
+                stage=part,
                 last_step=last_step,
             )
             models.append(model)

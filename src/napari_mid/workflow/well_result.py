@@ -139,7 +139,8 @@ def score_cells(
         fewest_cells=settings.fewest_cells,
         training_distance=trust.training_distance,
         far=math.nan if model.reference is None else model.reference.far,
-        networks_se=trust.networks_sd / math.sqrt(model.config.members),
+        networks_sd=trust.networks_sd,
+        n_networks=model.config.networks,
     )
     few = few_cells_warning(well, n_cells, len(table) - n_cells)
     return ScoredCells(
