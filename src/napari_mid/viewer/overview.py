@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_mid.images.overview import THUMBNAIL_PX
 from napari_mid.plates.plate import Plate
@@ -27,6 +28,9 @@ HEADER_COLOUR = "#7d848c"
 
 class OverviewLayers:
     """Shows `session.overview` in a viewer; the layers are made when it comes and removed when it goes."""
+
+    #: it fills the canvas
+    fitted = Signal()
 
     def __init__(self, viewer: Any, session: Session) -> None:
         self.viewer = viewer
@@ -89,6 +93,7 @@ class OverviewLayers:
         self.viewer.layers.selection.active = next((layer for layer in self._layers if layer.visible), self._layers[0])
         scale_bar(self.viewer).visible = False  # wells are drawn closer than they lie
         self.viewer.reset_view()
+        self.fitted.emit()
 
     def _add_headers(self, plate: Plate) -> Any:
         """Row letters and column numbers beside the wells."""

@@ -58,6 +58,8 @@ class Presenter:
 
     #: the dots look otherwise
     look_changed = Signal()
+    #: another well, or the overview, fills the canvas
+    fitted = Signal()
 
     def __init__(self, viewer: Any, session: Session) -> None:
         self.viewer = viewer
@@ -90,6 +92,7 @@ class Presenter:
         # first, so that the layers of the well are gone, whose pixels are of another size, when those of the plate come
         events.overview_changed.connect(self._show_overview)
         self.overview = OverviewLayers(viewer, session)
+        self.overview.fitted.connect(self.fitted.emit)
         events.images_changed.connect(self._show_images)
         events.preview_changed.connect(self._show_images)
         events.plate_changed.connect(self._restyle)
@@ -207,6 +210,7 @@ class Presenter:
         if shown != self._fitted:
             self._fitted = shown
             self.viewer.reset_view()
+            self.fitted.emit()
             self._show_cell()  # one that was chosen before its well was read
 
     def _show_text(self) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QTimer
 
-from napari_mid.session import Session
 from napari_mid.viewer.compat import camera, canvas_widget, is_open
+from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.parts import listen
 
 #: The canvas is resized many times while a border is dragged: the well follows a moment after the last one.
@@ -20,26 +18,21 @@ class KeptFit(QObject):
 
     Parameters
     ----------
-    viewer
-        The napari viewer itself.
-    session
-        Whose wells are fitted when they open; a listener of it must have done so before this one is made.
+    presenter
+        Says when it has fitted a well, or the overview.
     """
 
-    def __init__(self, viewer: Any, session: Session) -> None:
-        canvas = canvas_widget(viewer)
+    def __init__(self, presenter: Presenter) -> None:
+        canvas = canvas_widget(presenter.viewer)
         super().__init__(canvas)
-        self.viewer = viewer
-        self.session = session
+        self.viewer = presenter.viewer
         self._fitted: tuple[float, ...] | None = None
-        self._well: tuple[object, ...] = ()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
         self._timer.timeout.connect(self._fit)
         canvas.installEventFilter(self)
-        events = session.events
-        listen(self, self._on_shown, events.images_changed, events.preview_changed, events.overview_changed)
+        listen(self, self._on_fitted, presenter.fitted)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  (Qt's name)
         """The canvas has another size."""
@@ -51,14 +44,8 @@ class KeptFit(QObject):
         view = camera(self.viewer)
         return (*np.round(np.asarray(view.center, dtype=float)[-2:], 6).tolist(), round(float(view.zoom), 9))
 
-    def _on_shown(self) -> None:
-        """Another well, or the overview, was fitted; a cell that was chosen before its well opened is gone to instead."""
-        session = self.session
-        images = session.images or session.preview
-        shown = (session.plate_key(), images.well if images is not None else "", session.overview is not None)
-        if shown != self._well:
-            self._well = shown
-            self._fitted = self._view() if len(session.chosen) != 1 else None
+    def _on_fitted(self) -> None:
+        self._fitted = self._view()
 
     def _fit(self) -> None:
         # the user may have moved it in the meantime

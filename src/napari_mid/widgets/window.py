@@ -64,7 +64,7 @@ class Window:
         self._drops = PlateDrops(qt_viewer(viewer), self._drop, self._drop_results, lambda: bool(self.panels))
         self._untold: list[Message] = []
         bind_canvas_keys(viewer, self.session, self.actions)
-        self.colour_bar, self.fit = ColourBar(self.presenter), KeptFit(viewer, self.session)
+        self.colour_bar, self.fit = ColourBar(self.presenter), KeptFit(self.presenter)
         main_window(viewer).destroyed.connect(self._on_destroyed)
         self._load_model_when_idle()
 
