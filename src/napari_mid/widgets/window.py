@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ PLATE_HEIGHT_PX, PLATE_PART = 280, 0.3
 MAX_TOLD = 5
 #: How long to wait before the demo model is loaded, in milliseconds.
 IDLE_MS = 400
+#: Python lets a thread go on for so long before another one gets its turn, in seconds; it is 5 ms by itself, and the thread that
+#: draws waits as long for each of those that work, hundreds of times while a layer is made.
+SWITCH_SECONDS = 0.001
 
 _windows: weakref.WeakKeyDictionary[Any, Window] = weakref.WeakKeyDictionary()
 
@@ -50,6 +54,7 @@ class Window:
 
     def __init__(self, viewer: Any) -> None:
         keep_llvm_apart()
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self._viewer = weakref.ref(viewer)
         self.session = Session()
         self.jobs = Jobs(self.session, self._is_open)

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from napari.qt.threading import create_worker
 
 from napari_mid.errors import MidError
+from napari_mid.images.parallel import give_way
 from napari_mid.progress import Progress, Steps
 from napari_mid.session import Session, Work
 
@@ -206,6 +207,7 @@ def progress_text(what: str, progress: Progress) -> str:
 
 def _guarded(steps: Steps[Any]) -> Generator[Any, None, _Outcome]:
     """Run `steps` and give its result or its error as a value: napari's worker swallows a RuntimeError, torch's favourite."""
+    give_way()
     while True:
         try:
             item = next(steps)
