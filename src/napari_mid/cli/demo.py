@@ -151,12 +151,12 @@ class Show:
 
     def _score_all(self) -> None:
         result = self.session.result
-        if result is None:
+        if result is None or self.session.images is None:  # scores of before come back sooner than images
             return
         self.session.events.result_changed.disconnect(self._score_all)
         if result.n_cells:
             self.session.cell = int(result.cells["rank"].to_numpy().argmin())
-            self.viewer.reset_view()
+            self.window.presenter.fit()
         self.window.actions.score_all()
 
     def write(self, out: Path) -> None:

@@ -209,8 +209,7 @@ class Presenter:
         shown = (str(plate.path), images.well)
         if shown != self._fitted:
             self._fitted = shown
-            self.viewer.reset_view()
-            self.fitted.emit()
+            self.fit()
             self._show_cell()  # one that was chosen before its well was read
 
     def _show_text(self) -> None:
@@ -335,6 +334,12 @@ class Presenter:
         pixel = float(layer.scale[-1])
         view.center = (0.0, float(world[-2]), float(world[-1]))
         view.zoom = max(view.zoom, CLOSE_ZOOM / pixel)
+
+    def fit(self) -> None:
+        """Let the whole well fill the canvas, whatever cell was selected just before."""
+        self._goes_there = False
+        self.viewer.reset_view()
+        self.fitted.emit()
 
     def show_field(self, number: int) -> None:
         """Move the camera to a field of the open well."""
