@@ -79,9 +79,17 @@ def test_tables_in_both_formats_say_the_same_even_of_a_mixed_plate_map(
     assert parquet["note"].tolist()[:2] == [2.0, 2.5]
     cells = pd.read_csv(tmp_path / "out" / "cells.csv")
     np.testing.assert_allclose(cells["relevance"], pd.read_parquet(tmp_path / "out" / "cells.parquet")["relevance"])
-    # none of other results stays behind
+    # none of an earlier run stays behind
     write_results(scored, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells.parquet", "run.json", "wells.csv"]
+
+
+def test_a_table_that_no_run_wrote_is_not_taken_away(plate: Plate, small_model: MidModel, tmp_path: Path) -> None:
+    scored = finish(score_plate_steps(plate, plate.select_wells("A01"), small_model))
+    (tmp_path / "cells.csv").write_text("somebody's own")
+    for _ in range(2):
+        write_results(scored, tmp_path)
+    assert (tmp_path / "cells.csv").read_text() == "somebody's own"
 
 
 def test_tables_have_a_row_per_well_and_per_cell(plate: Plate, small_model: MidModel, tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -29,23 +28,31 @@ class Readings:
         (S, K), divided by the model's temperature.
     attention
         (S, H, L) of the CLS row of the last block over the cells, per head, of all networks; sums to one over L.
+    network_scores
+        (M, S) probability of the positive class as each network alone has it, the temperature applied to it by itself.
     """
 
     logits: NDArray[np.float64]
     attention: NDArray[np.float64]
+    network_scores: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """(S, K) softmax of the logits."""
-        powers = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
-        shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-        return shares
+        return probabilities_of(self.logits)
 
     @property
     def log_odds(self) -> NDArray[np.float64]:
         """(S,) natural logarithm of p / (1 - p), p the probability of the positive class: 0 is even, signed, not bounded."""
         odds: NDArray[np.float64] = self.logits[:, -1] - np.logaddexp.reduce(self.logits[:, :-1], axis=1)
         return odds
+
+
+def probabilities_of(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S, K) softmax of `logits` (S, K)."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 class Bag:
@@ -76,26 +83,16 @@ class Bag:
 
     def read(self, sets: NDArray[np.int64]) -> Readings:
         """Read the sets (S, L) of cell numbers, S >= 1 and L >= 1."""
-        return self._readings(*together(self._read(sets)))
-
-    def spread_over_networks(self, sets: NDArray[np.int64]) -> float:
-        """Standard deviation, over the networks of an ensemble, of the score of `sets` (S, L); NaN where there is one only.
-
-        The temperature is applied to each network by itself.
-        """
-        if len(self._readers) == 1:
-            return math.nan
-        return float(np.std([self._readings(*one).probabilities[:, -1].mean() for one in self._read(sets)], ddof=1))
-
-    def _read(self, sets: NDArray[np.int64]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """What each network says of the sets."""
         rows = torch.from_numpy(np.ascontiguousarray(sets))
         with torch.inference_mode():
-            return [reader.read(rows) for reader in self._readers]
+            each = [reader.read(rows) for reader in self._readers]
+        logits, attention = together(each)
+        scores = np.stack([probabilities_of(self._tempered(own))[:, -1] for own, _ in each])
+        return Readings(self._tempered(logits), attention.double().cpu().numpy(), scores)
 
-    def _readings(self, logits: torch.Tensor, attention: torch.Tensor) -> Readings:
-        tempered = logits.double().cpu().numpy() / self.model.config.temperature
-        return Readings(tempered, attention.double().cpu().numpy())
+    def _tempered(self, logits: torch.Tensor) -> NDArray[np.float64]:
+        tempered: NDArray[np.float64] = logits.double().cpu().numpy() / self.model.config.temperature
+        return tempered
 
     def rollout(self, sets: NDArray[np.int64]) -> NDArray[np.float64]:
         """Share (S, L) of each cell in the attention rollout of the sets (S, L)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from napari_mid.inference.result import NO_CELLS
 
@@ -71,7 +71,7 @@ def call_of(
         return Call(NO_CALL, f"{interval} holds the threshold {threshold:.2f}")
     if n_networks > 1 and networks_sd > 0:
         # few networks: their mean is known by Student's distribution
-        over_networks = float(t.ppf(0.975, n_networks - 1)) * networks_sd / math.sqrt(n_networks)
+        over_networks = float(stdtrit(n_networks - 1, 0.975)) * networks_sd / math.sqrt(n_networks)
         nearer = score - low if score >= threshold else high - score
         if math.hypot(nearer, over_networks) > abs(score - threshold):
             return Call(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.inference.bag import Bag
+from napari_mid.inference.bag import Bag, Readings
 from napari_mid.inference.lift import lift_of
 from napari_mid.inference.sets import draw_sets
 from napari_mid.inference.settings import ScoringSettings
@@ -39,7 +39,7 @@ class BagScore:
     alone
         (N,) probability of the last class for the cell as a set of one.
     networks_sd
-        Standard deviation of the score over the networks of an ensemble, in the first sets; NaN where there is one only.
+        Standard deviation of the score over the networks of an ensemble; NaN where there is one only.
     """
 
     probabilities: NDArray[np.float64]
@@ -82,7 +82,7 @@ def score_bag(
     n_cells = len(embeddings)
     bag = Bag(model, embeddings, settings.precision)
     drawn = draw_sets(n_cells, settings)
-    probabilities, attention = _read(bag, drawn.sets, settings.stop_at_se)
+    probabilities, attention, network_scores = _read(bag, drawn.sets, settings.stop_at_se)
     sets = drawn.sets[: len(probabilities)]
     if len(drawn.sets) < drawn.n_sets:  # one set holds all cells: every set is that one
         probabilities = np.repeat(probabilities, drawn.n_sets, axis=0)
@@ -91,7 +91,7 @@ def score_bag(
     half_attention = None
     if drawn.halves is not None:
         subset_size = drawn.halves.shape[1]
-        half_probabilities, half_attention = _read(bag, drawn.halves)
+        half_probabilities, half_attention, _ = _read(bag, drawn.halves)
         subset_scores = half_probabilities[:, -1]
     lift = lift_of(n_cells, sets, attention, drawn.halves, half_attention)
     mean = probabilities.mean(axis=0)
@@ -109,24 +109,36 @@ def score_bag(
         lift_se=lift.standard_error,
         rank_stability=lift.stability,
         alone=alone,
-        networks_sd=bag.spread_over_networks(sets[:FEWEST_SETS]),
+        networks_sd=float(network_scores.mean(axis=1).std(ddof=1)) if len(network_scores) > 1 else math.nan,
     )
 
 
-def _read(bag: Bag, sets: NDArray[np.int64], stop_at_se: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Softmax (S, K) and attention, mean over heads, (S, L) of the `sets` (S, L), or of the first ones where these are enough."""
+def _read(
+    bag: Bag, sets: NDArray[np.int64], stop_at_se: float | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Read the `sets` (S, L), or the first ones where these are enough.
+
+    Returns
+    -------
+    tuple
+        Softmax (S, K); attention, mean over heads, (S, L); and the score of each network (M, S).
+    """
     every = len(sets) if stop_at_se is None else max(FEWEST_SETS, math.ceil(2 * bag.n_cells / sets.shape[1]))
-    probabilities, attentions = np.empty((0, len(bag.model.config.classes))), np.empty((0, sets.shape[1]))
-    while len(probabilities) < len(sets):
-        read = bag.read(sets[len(probabilities) : len(probabilities) + every])
-        probabilities = np.concatenate([probabilities, read.probabilities])
-        attentions = np.concatenate([attentions, read.attention.mean(axis=1)])
-        error = float(probabilities[:, -1].std(ddof=1)) / math.sqrt(len(probabilities)) if len(probabilities) > 1 else math.inf
+    readings: list[Readings] = []
+    scores = np.empty(0)
+    while len(scores) < len(sets):
+        readings.append(bag.read(sets[len(scores) : len(scores) + every]))
+        scores = np.concatenate([scores, readings[-1].probabilities[:, -1]])
+        error = float(scores.std(ddof=1)) / math.sqrt(len(scores)) if len(scores) > 1 else math.inf
         if stop_at_se is not None and error < stop_at_se:
             break
         # each cell is in the balanced sets equally often after as many sets as hold them all
         every = max(1, math.ceil(bag.n_cells / sets.shape[1]))
-    return probabilities, attentions
+    return (
+        np.concatenate([read.probabilities for read in readings]),
+        np.concatenate([read.attention.mean(axis=1) for read in readings]),
+        np.concatenate([read.network_scores for read in readings], axis=1),
+    )
 
 
 def interval_of(score: float, subset_scores: NDArray[np.float64], subset_size: int, n_cells: int) -> tuple[float, float]:

@@ -39,8 +39,7 @@ class Trust:
     far_cells
         Share of the cells that lie farther than 95 % of the training cells: 0.05 where they are alike.
     networks_sd
-        Standard deviation of the score over the networks of an ensemble, in the first sets: what another seed of the training
-        would change.
+        Standard deviation of the score over the networks of an ensemble: what another seed of the training would change.
     bootstrap_low, bootstrap_high
         95 % bootstrap interval of the score over cells.
     deletion_area, insertion_area

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import itertools
+import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,8 @@ from napari_mid.workflow.score_well import model_detection, score_well_steps
 
 #: `call` of a well whose images cannot be read.
 UNREADABLE = "unreadable"
+#: Key of the run record: whether the tables were written both as CSV and as Parquet.
+BOTH = "both_formats"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,12 +228,14 @@ def cells_table(plate_result: PlateResult) -> pd.DataFrame:
 def write_results(plate_result: PlateResult, out: Path, *, both_formats: bool = False) -> None:
     """Write ``wells.csv``, ``cells.parquet`` and ``run.json``, and ``curves.csv`` if asked for, into the folder `out`.
 
-    With `both_formats` the two tables are written as ``wells.parquet`` and ``cells.csv``, too; without, those of before go.
+    With `both_formats` the two tables are written as ``wells.parquet`` and ``cells.csv``, too, and the run record says so; those
+    that an earlier run wrote go. A table of this name that no run wrote stays.
     """
     wells, cells = wells_table(plate_result), cells_table(plate_result)
     twice = out / "wells.parquet", out / "cells.csv"
-    for path in twice:  # whatever happens, none of other results stays beside these
-        path.unlink(missing_ok=True)
+    if _wrote_both(out):
+        for path in twice:
+            path.unlink(missing_ok=True)
     with atomic_path(out / "wells.csv") as path:
         wells.to_csv(path, index=False)
     with atomic_path(out / "cells.parquet") as path:
@@ -238,12 +243,21 @@ def write_results(plate_result: PlateResult, out: Path, *, both_formats: bool = 
     if plate_result.trust.curves is not None:
         with atomic_path(out / "curves.csv") as path:
             curves_table(plate_result.results, plate_result.trust.curves).to_csv(path, index=False)
-    write_json(out / "run.json", plate_result.run)
+    write_json(out / "run.json", plate_result.run | {BOTH: both_formats})
     if both_formats:
         with atomic_path(twice[0]) as path:
             _of_one_kind(wells).to_parquet(path, index=False)
         with atomic_path(twice[1]) as path:
             cells.to_csv(path, index=False)
+
+
+def _wrote_both(out: Path) -> bool:
+    """Whether the run whose results are in `out` wrote its tables in both formats."""
+    try:
+        run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(run, dict) and run.get(BOTH) is True
 
 
 def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
