@@ -80,7 +80,7 @@ def trust_text(result: WellResult) -> str:
     """How far the score can be trusted, a line for each figure that is known, and a word on wells called negative."""
     trust = result.trust
     figures = (
-        (trust.networks_sd, "the networks of the model differ by {:.2g} in this score (standard deviation)"),
+        (trust.networks_sd, "the networks of the model differ by {:.2f} in this score (standard deviation)"),
         (trust.effective_cells, "{:,.0f} cells carry the relevance"),
         (trust.rank_stability, "ranks of relevance agree between two halves of the sets with {:.2f} (1 is the same)"),
         (trust.training_distance, "the cells are {:.1f} times as far from the training cells as those are from each other"),
