@@ -31,7 +31,7 @@ CHEAP = ("cell_count", "mean_intensity", "well_position", "mean_pooled", "gated_
 DEAR = ("gated_attention_encoder", "single_cell", "cellprofiler")
 #: Sets of 32 cells: with 12 many a set of a toxic bag holds no cell that responded. No label smoothing: with it, the network
 #: keeps scores from becoming too sure by looking at healthy cells, and relevance turns around (docs/training.md).
-TRAINING = ("--slice-size", "64", "--backbone", "resnet10t", "--width", "64", "--set-size", "32", "--sets-per-step", "8")
+TRAINING = ("--backbone", "resnet10t", "--width", "64", "--set-size", "32", "--sets-per-step", "8")
 TRAINING += ("--learning-rate", "1e-3", "--label-smoothing", "0")
 LABEL = ("--label", "toxicity", "--classes", "nontoxic", "toxic")
 CORES = os.cpu_count() or 1
@@ -39,21 +39,31 @@ CORES = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class Screen:
-    """The plates of a screen as (name, seed, batch), the training steps, and the least of what is asked for."""
+    """How plates are drawn, which ones as (name, seed, batch), how they are trained on, and the least of what is asked for."""
 
+    drawing: tuple[str, ...]
     learned: tuple[tuple[str, int, int], ...]
     judged: tuple[tuple[str, int, int], ...]
     steps: int
+    training: tuple[str, ...] = ("--slice-size", "64")
     least_accuracy: float | None = None
     least_auroc: float | None = None
 
 
+_TRAIN, _TEST = (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2))
 SCREENS = {
+    # most compounds quench dyes, so that a cell must be judged beside the others of its well: sets are of one well
     "cardiotox": Screen(
-        (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2)), 700, least_accuracy=LEAST_ACCURACY
+        ("--preset", "cardiotox", "--quenching", "0.7"),
+        _TRAIN,
+        _TEST,
+        1200,
+        ("--slice-size", "48", "--bag", "well"),
+        least_accuracy=LEAST_ACCURACY,
     ),
-    "easy": Screen((("train_a", 31, 0), ("train_b", 32, 1)), (("test", 41, 0),), 300, least_auroc=0.95),
-    "hard": Screen((("train_a", 51, 0), ("train_b", 52, 1)), (("test", 61, 2),), 1500, least_auroc=0.85),
+    "unquenched": Screen(("--preset", "cardiotox"), _TRAIN, _TEST, 700, least_accuracy=LEAST_ACCURACY),
+    "easy": Screen(("--preset", "easy"), (("train_a", 31, 0), ("train_b", 32, 1)), (("test", 41, 0),), 300, least_auroc=0.95),
+    "hard": Screen(("--preset", "hard"), (("train_a", 51, 0), ("train_b", 52, 1)), (("test", 61, 2),), 1500, least_auroc=0.85),
 }
 
 
@@ -119,7 +129,7 @@ def _simulate(options: argparse.Namespace) -> None:
         screen = SCREENS[name]
         for first, plates in ((LEARNED, screen.learned), (JUDGED, screen.judged)):
             for plate, seed, batch in plates:
-                where = ("--preset", name, "--seed", seed, "--first-compound", first, "--batch", batch)
+                where = (*screen.drawing, "--seed", seed, "--first-compound", first, "--batch", batch)
                 # a field of 360 px at 0.6 µm holds some 30 cells
                 drawn = ("--wells", options.wells, "--doses", "3", "--fields", "1", "--field-px", "360")
                 if not (options.work / name / plate).exists():
@@ -143,7 +153,8 @@ def _evaluated(name: str, options: argparse.Namespace, seed: int, baselines: Seq
     device, seconds = ("--device", options.device), {}
     if not model.exists():
         kind = (*LABEL, "--channels", "Hoechst 33342", "CM-H2DCFDA", "TMRM", "--steps", options.steps or screen.steps)
-        seconds["train"] = _run("train", *learned, *kind, *TRAINING, *device, "--seed", seed, "--resume", "--out", model)
+        kind += (*TRAINING, *screen.training, *device, "--seed", seed)
+        seconds["train"] = _run("train", *learned, *kind, "--resume", "--out", model)
     if not _is_evaluated(out, baselines, options):
         asked = (*LABEL, "--model", model, *device, "--network-steps", options.network_steps, "--seed", seed)
         asked += ("--baselines", *baselines) if baselines else ()

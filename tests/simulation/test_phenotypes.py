@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,37 @@ def test_a_mean_over_the_well_says_little() -> None:
             means[compound.toxic].append(float(level * (cells.stains[role] * area).mean()))
         spread = np.std(means[False])
         assert abs(np.mean(means[True]) - np.mean(means[False])) < 1.2 * spread
+
+
+@pytest.mark.parametrize(("preset", "bright"), [("cardiotox", "ros"), ("mitotox", "er")])
+def test_what_a_quenching_compound_does_to_a_cell_shows_only_beside_others_of_its_well(preset: str, bright: str) -> None:
+    """Toxic: bright in one dye and pale in another; benign: one of the two, as often. No shape changes, no mean says which."""
+    screen = replace(PRESETS[preset], quenching=1.0, benign=1.0, unclear=0.0)
+    pale = next(stain.role for stain in screen.assay.stains if stain.role in {"mmp", "mito"})
+    plain, living = cells_of(vehicles(screen)[0], 0.0, screen=screen), (HEALTHY, AFFECTED, BENIGN)
+    means: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for number in range(1, 41):
+        compound = catalogue_compound(number, screen)
+        cells = cells_of(compound, 10.0, screen=screen)
+        changed = cells.state == (AFFECTED if compound.toxic else BENIGN)
+        both = (cells.stains[bright] > 1.3) & (cells.stains[pale] < 0.7)
+        assert (both[changed].mean() > 0.5) == compound.toxic
+        alive = np.isin(cells.state, living)
+        for trait in ("puncta", "fragmentation", "nucleus_um", "body_um"):
+            usual = np.median(getattr(plain, trait))
+            assert np.median(getattr(cells, trait)[changed]) == pytest.approx(usual, rel=0.2, abs=1)
+        means[compound.toxic].append((cells.stains[bright][alive].mean(), cells.stains[pale][alive].mean()))
+    tints = np.array([catalogue_compound(number, screen).tint for number in range(1, 41)])
+    differ = np.abs(np.mean(means[True], axis=0) - np.mean(means[False], axis=0))
+    assert (differ < 0.25 * tints.std()).all()
+
+
+def test_compounds_that_do_not_quench_are_the_same_whatever_the_share_of_those_that_do() -> None:
+    half = replace(SCREEN, quenching=0.5)
+    same = [catalogue_compound(number, half) == catalogue_compound(number, SCREEN) for number in range(1, 201)]
+    assert 80 < sum(same) < 120
+    labels = [(catalogue_compound(number, half).label, catalogue_compound(number, SCREEN).label) for number in range(1, 201)]
+    assert all(ours == plain for ours, plain in labels)
 
 
 def test_plates_of_a_batch_are_stained_alike_and_batches_differ() -> None:

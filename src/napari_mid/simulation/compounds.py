@@ -14,7 +14,8 @@ from napari_mid.simulation.presets import Screen
 #: ``puncta``: ROS puncta; ``depolarised``: pale mitochondria; ``fragmented``: mitochondria in pieces; ``clustered``: mitochondria
 #: around the nucleus; ``condensed``: small, dense nucleus; ``shrunken``, ``swollen``, ``detached``: the body of the cell;
 #: ``vacuoles``: holes in the endoplasmic reticulum; ``actin``: loss of the cortex; ``silent``: pale nucleoli.
-CHANGES = (
+#: Cells under stress without any compound have a little of each.
+STRESS = (
     "puncta",
     "depolarised",
     "fragmented",
@@ -28,6 +29,10 @@ CHANGES = (
     "silent",
 )
 
+#: What compounds change besides: ``oxidised``: the ROS dye bright throughout the cell; ``expanded``: a bright endoplasmic
+#: reticulum; ``dissipated``: mitochondria much paler than ``depolarised`` ones, and whole.
+CHANGES = (*STRESS, "oxidised", "expanded", "dissipated")
+
 #: What leads in compounds of the positive class, in turn, and what comes with it.
 _MECHANISMS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cardiotox": (("puncta", "depolarised", "condensed"), ("fragmented",)),
@@ -40,6 +45,11 @@ _BENIGN: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "cardiotox": (("puncta",), ("depolarised", "fragmented"), ("condensed", "shrunken")),
     "mitotox": (("vacuoles",), ("actin", "shrunken"), ("silent", "condensed"), ("depolarised",)),
 }
+
+#: What a quenching compound does to a cell, all of it if it is toxic, one of it if it is benign; and the standard deviation of
+#: the logarithm of the factor on the brightness of each stain in all its wells.
+_BRIGHTNESS: Mapping[str, tuple[str, ...]] = {"cardiotox": ("oxidised", "dissipated"), "mitotox": ("expanded", "dissipated")}
+_QUENCHING_TINT = 0.6
 
 _CATALOGUE = 20231  # start of the random numbers of the catalogue, which is the same for every plate
 
@@ -135,6 +145,12 @@ def catalogue_compound(number: int, screen: Screen) -> Compound:
     )
     top = float(rng.uniform(*screen.top))
     changes = _toxic_changes(rng, number, screen)
+    # drawn apart, so that the other compounds stay as they are whatever the share of these
+    apart = np.random.default_rng([_CATALOGUE, number, 1])
+    quenching = bool(apart.random() < screen.quenching)
+    if quenching:
+        plain = replace(plain, tint=tuple(float(value) for value in apart.normal(0, _QUENCHING_TINT, len(assay.stains))))
+        changes = {name: float(apart.uniform(0.8, 1.0)) for name in _BRIGHTNESS[assay.name]}
     if unclear:
         return replace(plain, label=assay.unclear, top=0.3 * top, changes=changes)
     if toxic:
@@ -142,6 +158,8 @@ def catalogue_compound(number: int, screen: Screen) -> Compound:
     if rng.random() >= screen.benign:
         return plain
     # one thing in each cell, in so many cells that each change is as frequent in the well as in one of a toxic compound
+    if quenching:
+        return replace(plain, benign_top=len(changes) * top, benign=tuple({name: changes[name]} for name in changes))
     kinds = _BENIGN[assay.name]
     benign = tuple({change: float(rng.uniform(0.7, 1.0)) for change in kind} for kind in kinds)
     benign_top = min(0.95, top * float(rng.uniform(1.8, 2.6)))

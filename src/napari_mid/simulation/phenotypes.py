@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mid.simulation.compounds import CHANGES, Compound
+from napari_mid.simulation.compounds import CHANGES, STRESS, Compound
 from napari_mid.simulation.presets import Screen
 
 #: A benign cell is changed by a compound, but not as a responding one is.
@@ -154,12 +154,12 @@ def _changes(
     stressed: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.float64]]:
     """The weight of every change in every cell, (N,) each."""
-    natural = rng.uniform(0, 0.6, (len(CHANGES), n))
+    natural = dict(zip(STRESS, rng.uniform(0, 0.6, (len(STRESS), n)), strict=True))
     kind = rng.integers(0, max(1, len(compound.benign)), n)
     weights = {}
-    for i, name in enumerate(CHANGES):
+    for name in CHANGES:
         of_kind = np.array([one.get(name, 0.0) for one in compound.benign] or [0.0])
-        of_state = [compound.changes.get(name, 0.0), of_kind[kind], natural[i]]
+        of_state = [compound.changes.get(name, 0.0), of_kind[kind], natural.get(name, 0.0)]
         weights[name] = np.select([responded, benign, stressed], of_state, 0.0)
     return weights
 
@@ -172,15 +172,15 @@ def _living_looks(rng: np.random.Generator, n: int, by: Mapping[str, NDArray[np.
     """
     assay = screen.assay
     condensed, shrunken, swollen, detached = (by[name] for name in ("condensed", "shrunken", "swollen", "detached"))
-    paler = 1 - np.minimum(0.3 * by["depolarised"], 0.85)
+    paler = 1 - np.minimum(0.3 * by["depolarised"] + 0.8 * by["dissipated"], 0.85)
     radius = (1 - np.minimum(0.2 * condensed, 0.4)) * (1 + 0.06 * swollen)
     stains = {
         "nucleus": rng.lognormal(0, 0.16, n) / radius**2,
-        "ros": rng.lognormal(0, 0.24, n) * (1 - np.minimum(0.3 * by["puncta"], 0.6)),
+        "ros": rng.lognormal(0, 0.24, n) * (1 - np.minimum(0.3 * by["puncta"], 0.6)) * (1 + 2 * by["oxidised"]),
         "mmp": rng.lognormal(0, 0.22, n) * paler,
         "mito": rng.lognormal(0, 0.22, n) * paler,
         "dead": rng.lognormal(0, 0.5, n) * 0.012,
-        "er": rng.lognormal(0, 0.2, n) * (1 + 0.1 * by["vacuoles"]),
+        "er": rng.lognormal(0, 0.2, n) * (1 + 0.1 * by["vacuoles"]) * (1 + 2 * by["expanded"]),
         "rna": rng.lognormal(0, 0.2, n) * (1 - np.minimum(0.4 * by["silent"], 0.8)),
         "agp": rng.lognormal(0, 0.2, n) * (1 - np.minimum(0.5 * by["actin"], 0.8)),
     }

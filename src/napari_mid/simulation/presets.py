@@ -27,6 +27,9 @@ class Screen:
     well_stain, tint, batch_stain
         Standard deviation of the logarithm of a stain's brightness: between wells, between compounds (some dyes are quenched or
         helped by a compound, whatever it does to cells), and between plates of one batch and batches.
+    quenching
+        Share of the compounds, of every class, that quench or help the dyes of their whole wells, and in single cells change
+        the brightness alone: which cells these are shows only beside the others of the well.
     """
 
     assay: Assay
@@ -37,6 +40,7 @@ class Screen:
     well_stain: float
     tint: float
     batch_stain: float
+    quenching: float = 0.0
 
 
 PRESETS = {

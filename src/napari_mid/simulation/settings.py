@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_mid.settings import setting
 from napari_mid.simulation.presets import PRESETS, Screen
@@ -49,12 +49,20 @@ class SimulationSettings:
     artefact: float = setting(
         0.0, "share of the cells in wells of toxic compounds that a bright crystal lies beside", low=0.0, high=1.0, expert=True
     )
+    quenching: float = setting(
+        0.0,
+        "share of the compounds that quench or help the dyes of their whole wells, and in single cells change the brightness "
+        "alone: which cells changed shows only beside the others of the well",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
     seed: int = setting(1, "start of the random numbers", low=0)
 
     @property
     def screen(self) -> Screen:
-        """What the preset stands for."""
-        return PRESETS[self.preset]
+        """What the preset stands for, with as many quenching compounds as are asked for."""
+        return replace(PRESETS[self.preset], quenching=self.quenching)
 
     @property
     def plate_name(self) -> str:
