@@ -54,7 +54,9 @@ def test_the_highest_dose_and_the_strongest_one_differ_where_a_compound_kills() 
 
 def test_doses_and_wells_are_units_of_their_compound() -> None:
     doses = units_table(judged(wells()), EvaluationSettings(unit="compound_dose"))
-    assert doses["unit"].tolist() == ["X 1", "X 10", "Y 1", "Y 10"]
+    assert doses["unit"].tolist() == ["X 1 µM", "X 10 µM", "Y 1 µM", "Y 10 µM"]
+    unknown = judged(wells().rename(columns={"concentration_um": "concentration"}))
+    assert units_table(unknown, EvaluationSettings(unit="compound_dose"))["unit"].tolist() == ["X 1", "X 10", "Y 1", "Y 10"]
     assert doses["score"].tolist() == pytest.approx([0.3, 0.8, 0.2, 0.1])
     per_well = scored_units(units_table(judged(wells(), WELL), WELL))
     assert len(per_well) == 8
@@ -71,7 +73,7 @@ def test_a_compound_with_two_labels_has_no_truth() -> None:
     with pytest.raises(EvaluationError, match="--unit compound_dose"):
         units_table(judged(table), COMPOUND)
     doses = units_table(judged(table), EvaluationSettings(unit="compound_dose")).set_index("unit")["label"]
-    assert doses.to_dict() == {"X 1": "no", "X 10": "yes", "Y 1": "no", "Y 10": "no"}
+    assert doses.to_dict() == {"X 1 µM": "no", "X 10 µM": "yes", "Y 1 µM": "no", "Y 10 µM": "no"}
 
 
 def test_wells_without_a_score_are_left_out_and_named() -> None:

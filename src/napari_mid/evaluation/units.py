@@ -17,6 +17,8 @@ from napari_mid.training.leaks import label_text, look_alikes, misspellings
 
 PLATE, WELL, COMPOUND = "Metadata_Plate", "Metadata_Well", "compound"
 CONTROL_ROLES = ("negative_control", "positive_control")
+#: The concentration in micromolar, where the plate map tells the unit.
+MICROMOLAR = "concentration_um"
 #: Columns of the table of units.
 UNIT_COLUMNS = ("unit", "compound", "dose", "label", "positive", "score", "n_wells", "n_cells", "side")
 
@@ -167,10 +169,21 @@ def _compounds(table: pd.DataFrame) -> list[str]:
 
 def _doses(table: pd.DataFrame) -> NDArray[np.float64]:
     """(W,) concentration in micromolar where that is known, else as the plate map gives it; NaN where it gives none."""
-    for column in ("concentration_um", "concentration"):
-        if column in table and pd.to_numeric(table[column], errors="coerce").notna().any():
-            return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
-    return np.full(len(table), math.nan)
+    column = dose_column(table)
+    if column is None:
+        return np.full(len(table), math.nan)
+    return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+
+
+def dose_column(table: pd.DataFrame) -> str | None:
+    """The column that holds the concentrations of wells, in micromolar where those are known; None where none has a number."""
+    columns = (name for name in (MICROMOLAR, "concentration") if name in table)
+    return next((name for name in columns if pd.to_numeric(table[name], errors="coerce").notna().any()), None)
+
+
+def dose_unit(table: pd.DataFrame) -> str:
+    """The unit of `dose_column`, empty where it is not known."""
+    return "µM" if dose_column(table) == MICROMOLAR else ""
 
 
 def unit_names(table: pd.DataFrame, settings: EvaluationSettings) -> list[str]:
@@ -179,7 +192,7 @@ def unit_names(table: pd.DataFrame, settings: EvaluationSettings) -> list[str]:
         return [f"{plate} {well}" for plate, well in zip(table[PLATE], table[WELL], strict=True)]
     if settings.unit == "compound":
         return [str(name) for name in table["_compound"]]
-    doses = [f" {dose:g}" if math.isfinite(dose) else "" for dose in table["_dose"]]
+    doses = [f" {dose:g} {dose_unit(table)}".rstrip() if math.isfinite(dose) else "" for dose in table["_dose"]]
     return [f"{name}{dose}" for name, dose in zip(table["_compound"], doses, strict=True)]
 
 

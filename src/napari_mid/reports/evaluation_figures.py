@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_mid.evaluation.bootstrap import Scored
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor
 from napari_mid.evaluation.sides import TRAINED
+from napari_mid.evaluation.units import dose_column, dose_unit
 from napari_mid.evaluation.weighted import ECE_BINS
 from napari_mid.reports.evaluation_drawing import (
     COLOURS,
@@ -231,7 +232,7 @@ def _calibration(scored: Scored) -> Figure:
 
 def _dosed(found: Evaluation, wells: pd.DataFrame) -> pd.DataFrame:
     """The wells of compounds with several doses, ``_dose`` and ``_score`` added, the compounds that are counted first."""
-    if "compound" not in wells or (column := _dose_column(wells)) is None:
+    if "compound" not in wells or (column := dose_column(wells)) is None:
         return wells.iloc[:0]
     numbers = {"_dose": pd.to_numeric(wells[column], errors="coerce"), "_score": pd.to_numeric(wells["score"], errors="coerce")}
     table = wells.assign(**numbers)
@@ -241,10 +242,6 @@ def _dosed(found: Evaluation, wells: pd.DataFrame) -> pd.DataFrame:
     table = table[table["compound"].astype(str).isin(several)]
     order = sorted(several, key=lambda name: (name not in counted, name))[:MOST_DOSE_CURVES]
     return table.assign(_place=[order.index(str(name)) if str(name) in order else -1 for name in table["compound"]])
-
-
-def _dose_column(wells: pd.DataFrame) -> str | None:
-    return next((name for name in ("concentration_um", "concentration") if name in wells), None)
 
 
 def _dose_curves(found: Evaluation, table: pd.DataFrame) -> Figure:
@@ -273,7 +270,7 @@ def _dose_curves(found: Evaluation, table: pd.DataFrame) -> Figure:
         axis.set_title(name + told, fontsize=8, color=colour)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    unit = "in µM" if _dose_column(table) == "concentration_um" else ""
-    figure.supxlabel(f"concentration {unit}".strip(), fontsize=9)
+    unit = dose_unit(table)
+    figure.supxlabel(f"concentration in {unit}" if unit else "concentration", fontsize=9)
     figure.supylabel("score", fontsize=9)
     return figure

@@ -114,7 +114,8 @@ def judge(bags: LabelledBags, held_out: HeldOut, threshold: float, *, calibrate:
     shown = before if after is None else after
     groups = [bags.groups[bag] for bag in held_out.bags]
     names = [bags.names[bag] for bag in held_out.bags]
-    units = {"well": "wells", "plate": "bags of unseen plates"}.get(bags.split_unit, "bags of unseen compounds")
+    end = "" if len(held_out) == 1 else "s"
+    units = {"well": f"well{end}", "plate": f"bag{end} of unseen plates"}.get(bags.split_unit, f"bag{end} of unseen compounds")
     metrics = _metrics(names, groups, labels, shown, threshold, units, seed)
     metrics["classes"] = {name: int((labels == number).sum()) for number, name in enumerate(bags.classes)}
     metrics["scores"] = {name: round(float(row[-1]), 5) for name, row in zip(names, shown, strict=True)}
