@@ -11,8 +11,9 @@ from napari_mid.progress import Steps
 MEANING = "gated attention (Ilse et al. 2018) over the cells with an encoder like the model's, both trained from the pixels"
 NEEDS = (SLICES,)
 
-#: Bags in a training step, cells drawn of each (as in the paper), length of an embedding, and the highest learning rate.
-BAGS, CELLS, WIDTH, LEARNING_RATE = 16, 12, 128, 1e-3
+#: Bags in a training step, cells drawn of each, length of an embedding, and the highest learning rate. With fewer cells many a
+#: bag of the positive class has none that responded.
+BAGS, CELLS, WIDTH, LEARNING_RATE = 8, 32, 128, 1e-3
 #: Taken where the model is not known.
 ENCODER = "resnet18"
 
