@@ -33,14 +33,19 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def reading_pool(at_once: int) -> ThreadPoolExecutor:
+    """`at_once` threads that read images; they give way where the calling thread was told to."""
+    initializer = _step_back if getattr(_here, "gives_way", False) else None
+    return ThreadPoolExecutor(at_once, thread_name_prefix="napari-mid read", initializer=initializer)
+
+
 def in_parallel(read: Callable[[K], T], keys: Iterable[K], at_once: int = AT_ONCE) -> Generator[tuple[K, Future[T]], None, None]:
     """Call `read` for each of `keys` in threads; yields (key, finished future) in the order of `keys`.
 
     At most twice `at_once` results wait to be fetched, so that memory stays bounded. Closing the generator drops what has not
     started.
     """
-    initializer = _step_back if getattr(_here, "gives_way", False) else None
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="napari-mid read", initializer=initializer)
+    pool = reading_pool(at_once)
     waiting: list[tuple[K, Future[T]]] = []
     remaining = iter(keys)
     try:

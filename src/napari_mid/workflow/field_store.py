@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
 from numpy.typing import NDArray
 
 from napari_mid.images.fields import load_field
+from napari_mid.images.parallel import reading_pool
 from napari_mid.images.well_images import WellImages
 from napari_mid.plates.plate import Well
 
@@ -47,7 +48,7 @@ class FieldStore:
         self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self.waited = 0.0
-        self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="napari-mid read")
+        self._pool = reading_pool(AHEAD)
 
     def __enter__(self) -> Self:
         return self
