@@ -196,6 +196,19 @@ def test_networks_learn_from_pixels(name: str) -> None:
     assert scores[held & POSITIVE].mean() > scores[held & ~POSITIVE].mean() + 0.2
 
 
+def test_a_network_whose_gains_are_changed_does_not_learn_how_bright_a_well_is() -> None:
+    rng = np.random.default_rng(3)
+    cells = [rng.normal(120 if positive else 90, 10, (6, 2, 32, 32)).clip(0, 255).astype(np.uint8) for positive in POSITIVE]
+    given = Material(material().wells, np.full((48, 2), (8, 12)), slices=cells, encoder="test_resnet")
+    apart = []
+    for gain in (0.0, 0.9):
+        scores = predicted("gated_attention_encoder", given, POSITIVE, split(), 0, dataclasses.replace(BRIEF, network_gain=gain))
+        held = np.isfinite(scores)
+        apart.append(scores[held & POSITIVE].mean() - scores[held & ~POSITIVE].mean())
+    assert apart[0] > 0.5
+    assert apart[1] < 0.5 * apart[0]
+
+
 def test_a_network_that_timm_does_not_have_is_said() -> None:
     given = Material(material().wells, np.full((48, 2), (8, 12)), slices=slices())
     with pytest.raises(SettingsError, match="no network 'magic_b0'"):

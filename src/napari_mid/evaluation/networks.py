@@ -19,8 +19,6 @@ from napari_mid.training.augment import augment
 
 #: Classes of a baseline: the others, and the positive one.
 N_CLASSES = 2
-#: Largest random change of a channel's gain, as in the training of the model.
-GAIN = 0.1
 WARMUP = 0.05
 #: Slices that go through a network at once where nothing is learned.
 AT_ONCE = 64
@@ -28,13 +26,14 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a network learns, and from how much at a time."""
+    """How long a network learns, from how much at a time, and how much the gain of a channel of slices is changed at random."""
 
     steps: int
     sets: int
     set_size: int
     learning_rate: float
     seed: int
+    gain: float = 0.0
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
 
@@ -149,7 +148,7 @@ def learn_steps(
         drawn = [_some(cells[of_class[label][rng.integers(len(of_class[label]))]], budget.set_size, rng) for label in labels]
         sets = torch.stack(drawn).to(device)
         if sets.dtype == torch.uint8:
-            sets = augment(sets.float() / 255, GAIN, generator)
+            sets = augment(sets.float() / 255, budget.gain, generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device, training=True)):
             logits = network(sets)
         loss = nn.functional.cross_entropy(

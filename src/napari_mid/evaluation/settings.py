@@ -42,6 +42,13 @@ class EvaluationSettings:
     network_steps: int = setting(1000, "training steps of the baselines that are networks", low=1, expert=True)
     network_backbone: str = setting("efficientnet_b0", "timm network of the baseline single_cell", expert=True)
     network_cells: int = setting(100, "cells of a well, drawn at random, that networks which read pixels see", low=1, expert=True)
+    network_gain: float = setting(
+        0.1,
+        "largest random change of a channel's gain in the training of networks that read pixels; give that of the model",
+        low=0.0,
+        high=0.9,
+        expert=True,
+    )
     workers: int | None = setting(
         None, "processes that measure cells for cellprofiler; one a core where not given", low=1, expert=True
     )

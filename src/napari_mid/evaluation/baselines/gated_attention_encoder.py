@@ -28,7 +28,7 @@ def scores_steps(lesson: Lesson) -> Steps[NDArray[np.float64]]:
     cells = [torch.from_numpy(each) for each in material.slices]
     torch.manual_seed(settings.seed)
     network = EncodedSets(material.encoder or ENCODER, cells[0].shape[1], WIDTH, GatedAttention(WIDTH))
-    budget = Budget(settings.network_steps, BAGS, CELLS, LEARNING_RATE, settings.seed)
+    budget = Budget(settings.network_steps, BAGS, CELLS, LEARNING_RATE, settings.seed, settings.network_gain)
     yield from learn_steps(network, cells, lesson.positive, lesson.train, budget, lesson.device, "gated_attention_encoder")
     scores = []
     for each in cells:

@@ -28,7 +28,7 @@ def scores_steps(lesson: Lesson) -> Steps[NDArray[np.float64]]:
     cells = [torch.from_numpy(each) for each in slices]
     torch.manual_seed(settings.seed)
     network = SingleCells(settings.network_backbone, cells[0].shape[1])
-    budget = Budget(settings.network_steps, CELLS, 1, LEARNING_RATE, settings.seed)
+    budget = Budget(settings.network_steps, CELLS, 1, LEARNING_RATE, settings.seed, settings.network_gain)
     yield from learn_steps(network, cells, lesson.positive, lesson.train, budget, lesson.device, "single_cell")
     profiles = []
     for done, each in enumerate(cells):
