@@ -52,9 +52,9 @@ class Screen:
 
 _TRAIN, _TEST = (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2))
 SCREENS = {
-    # most compounds quench dyes, so that a cell must be judged beside the others of its well: sets are of one well
+    # all compounds quench dyes, so that a cell must be judged beside the others of its well: sets are of one well
     "cardiotox": Screen(
-        ("--preset", "cardiotox", "--quenching", "0.7"),
+        ("--preset", "cardiotox", "--quenching", "1"),
         _TRAIN,
         _TEST,
         1200,
