@@ -39,13 +39,14 @@ CORES = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class Screen:
-    """How plates are drawn, which ones as (name, seed, batch), how they are trained on, and the least of what is asked for."""
+    """How plates are drawn, which ones as (name, seed, batch), how they are trained on and judged, and the least asked for."""
 
     drawing: tuple[str, ...]
     learned: tuple[tuple[str, int, int], ...]
     judged: tuple[tuple[str, int, int], ...]
     steps: int
     training: tuple[str, ...] = ("--slice-size", "64")
+    judging: tuple[str, ...] = ()
     least_accuracy: float | None = None
     least_auroc: float | None = None
 
@@ -59,6 +60,8 @@ SCREENS = {
         _TEST,
         1200,
         ("--slice-size", "48", "--bag", "well"),
+        # at the lower doses few cells respond, so that the mean over doses of a toxic compound is often below 0.5
+        ("--fit-threshold",),
         least_accuracy=LEAST_ACCURACY,
     ),
     "unquenched": Screen(("--preset", "cardiotox"), _TRAIN, _TEST, 700, least_accuracy=LEAST_ACCURACY),
@@ -156,7 +159,7 @@ def _evaluated(name: str, options: argparse.Namespace, seed: int, baselines: Seq
         kind += (*TRAINING, *screen.training, *device, "--seed", seed)
         seconds["train"] = _run("train", *learned, *kind, "--resume", "--out", model)
     if not _is_evaluated(out, baselines, options):
-        asked = (*LABEL, "--model", model, *device, "--network-steps", options.network_steps, "--seed", seed)
+        asked = (*LABEL, *screen.judging, "--model", model, *device, "--network-steps", options.network_steps, "--seed", seed)
         asked += ("--baselines", *baselines) if baselines else ()
         asked += tuple(word for word, is_asked in (("--checks", options.checks), ("--set-sizes", options.set_sizes)) if is_asked)
         seconds["evaluate"] = _run("evaluate", *learned, *judged, *asked, "--out", out)

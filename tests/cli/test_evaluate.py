@@ -157,6 +157,40 @@ def test_what_the_model_was_trained_on_is_never_counted(
     assert any("4 compounds were in the training" in caution for caution in found["cautions"])
 
 
+def test_thresholds_are_fitted_on_the_validation_compounds_and_judged_on_new_ones(
+    results: Path, small_model: MidModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All scores are far too low, in their right order: at 0.5 nothing is called positive, at a fitted threshold all is right."""
+    validation = ["C04", "C05", "C06", "C07"]
+    split = {"unit": "compound", "train": ["C00", "C01", "C02", "C03"], "validation": validation, "refitted": False}
+    folder = save_model(small_model, tmp_path / "model", card="", metrics={"split": split})
+    run = json.loads((results / "run.json").read_text())
+    run["model"]["hash"] = load_model(folder).hash
+    write_json(results / "run.json", run)
+    wells = pd.read_csv(results / "wells.csv")
+    wells["score"] /= 4
+    wells.to_csv(results / "wells.csv", index=False)
+    arguments = [results, "--label", "tox", "--model", folder, "--resamples", 50, "--json"]
+    assert evaluate(*arguments, "--out", tmp_path / "plain") == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["balanced_accuracy"]["value"] == 0.5
+    arguments += ["--fit-threshold", "--baselines", "cell_count"]
+    assert evaluate(*arguments, "--out", tmp_path / "fitted") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 4
+    assert found["counted"] == "new; thresholds fitted on 4 others held out of training"
+    assert found["metrics"]["balanced_accuracy"]["value"] == 1
+    assert 0 < found["threshold"] < 0.25
+    assert "cell_count" in found["baselines"]
+    assert evaluate(*arguments, "--threshold", 0.3, "--out", tmp_path / "both") != 0
+    assert "leave one of the two out" in capsys.readouterr().err
+
+
+def test_a_threshold_cannot_be_fitted_on_nothing(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(results, "--label", "tox", "--fit-threshold", "--out", tmp_path / "o") != 0
+    assert "held out for validation; found 0 positive ones and 0 others" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
 def test_nothing_held_out_gives_no_number(
     results: Path, small_model: MidModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,8 +63,11 @@ def _numbers(run: Evaluation) -> Iterator[tuple[tuple[str, str], float]]:
 
 
 def ensemble(runs: Sequence[Evaluation]) -> dict[str, Estimate]:
-    """Metrics of the mean of the models' scores, unit by unit: what all of them together say; empty where units differ."""
-    if len(runs) < 2 or not same_units(runs):
+    """Metrics of the mean of the models' scores, unit by unit: what all of them together say.
+
+    Empty where units differ, or where the threshold of each model was fitted, for then that of their mean is not known.
+    """
+    if len(runs) < 2 or not same_units(runs) or runs[0].settings.fit_threshold:
         return {}
     first = runs[0]
     together = first.mid.scored.with_scores(np.mean([run.mid.scored.scores for run in runs], axis=0))

@@ -31,6 +31,11 @@ class EvaluationSettings:
     threshold: float | None = setting(
         None, "score from which a unit is called positive; the model's where not given", low=0, high=1
     )
+    fit_threshold: bool = setting(
+        False,
+        "fit the thresholds of the model and of every baseline on the units that the training held out for validation, for the "
+        "largest balanced accuracy there, and count only units that are new to the model",
+    )
     resamples: int = setting(1000, "bootstrap resamples of the compounds", low=10, high=100_000, expert=True)
     folds: int = setting(5, "folds of cross-validation where the model's own split cannot be used", low=2, high=50, expert=True)
     seed: int = setting(0, "seed of resamples, folds and baselines", low=0)

@@ -15,14 +15,25 @@ from numpy.typing import NDArray
 from napari_mid.cells.device import AUTO, pick_device
 from napari_mid.evaluation.attention import RelevanceTruth, SweepPoint
 from napari_mid.evaluation.baselines import INTENSITY, baseline, check_packages
-from napari_mid.evaluation.bootstrap import Estimate, binary_estimates, compare
+from napari_mid.evaluation.bootstrap import Estimate, Scored, binary_estimates, compare
 from napari_mid.evaluation.checks import Check
 from napari_mid.evaluation.evaluated import MID, Evaluation, Predictor, permuted
 from napari_mid.evaluation.learning import Design, design, predicted_steps
 from napari_mid.evaluation.multiclass import multiclass_estimates
 from napari_mid.evaluation.paired import paired
 from napari_mid.evaluation.settings import EvaluationSettings
-from napari_mid.evaluation.sides import HELD_OUT, TRAINED, UNKNOWN, TrainingSplit, read_split, sides_text, with_sides
+from napari_mid.evaluation.sides import (
+    HELD_OUT,
+    NEW,
+    TRAINED,
+    UNKNOWN,
+    VALIDATION,
+    TrainingSplit,
+    read_split,
+    sides_text,
+    with_sides,
+)
+from napari_mid.evaluation.thresholds import check_fitting, fitted_threshold
 from napari_mid.evaluation.units import (
     PLATE,
     WELL,
@@ -119,10 +130,14 @@ def evaluate_steps(
         positive=asked.positive,
         model_positive=str(run["model"]["classes"][-1]),
     )
-    threshold = float(run["settings"].get("threshold", 0.5)) if settings.threshold is None else settings.threshold
+    of_wells = float(run["settings"].get("threshold", 0.5)) if settings.threshold is None else settings.threshold
     units = units_table(wells, settings)
-    counted, counted_as = _counted(units)
-    mid = scored_units(counted)
+    counted, counted_as = _counted(units, settings)
+    mid, validation = scored_units(counted), scored_units(units[units["side"] == VALIDATION])
+    threshold = of_wells
+    if settings.fit_threshold:
+        check_fitting(validation, mid, settings.threshold)
+        threshold = fitted_threshold(validation)
     metrics = binary_estimates(mid, threshold, settings.resamples, settings.seed)
     predictors = [Predictor(MID, f"the model {run['model']['name']}", mid, threshold, metrics)]
     needs = [need for name in settings.baselines for need in baseline(name).NEEDS]
@@ -133,15 +148,15 @@ def evaluate_steps(
     if how is not None:
         for name in settings.baselines:
             scores = yield from predicted_steps(name, material, positive, how, settings, pick_device(device))
-            predictors.append(_baseline(name, wells, scores, counted, predictors[0], settings))
+            predictors.append(_baseline(name, wells, scores, counted, validation, predictors[0], settings))
     truth: RelevanceTruth | None = None
     sets: tuple[SweepPoint, ...] = ()
     if model is not None and (settings.truth or settings.set_sizes):
         trained = set(every.loc[every["_side"] == TRAINED, [PLATE, WELL]].itertuples(index=False, name=None))
-        read = yield from read_wells_steps(plates, settings, model, threshold, trained, cache, device)
+        read = yield from read_wells_steps(plates, settings, model, of_wells, trained, cache, device)
         truth = yield from relevance_truth_steps(read, settings, model, plates[0].scoring)
         if settings.set_sizes:
-            sets = tuple((yield from set_sizes_steps(read, wells, model, settings, threshold)))
+            sets = tuple((yield from set_sizes_steps(read, wells, model, settings, of_wells)))
     found = associations(plates, wells, images, settings)
     checks: tuple[Check, ...] = ()
     if settings.checks:
@@ -175,11 +190,20 @@ def _split(hash_of_model: str, model: MidModel | None) -> TrainingSplit | None:
     return next((read_split(demo) for demo in DEMO_MODELS.values() if model_hash(demo) == hash_of_model), None)
 
 
-def _counted(units: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def _counted(units: pd.DataFrame, settings: EvaluationSettings) -> tuple[pd.DataFrame, str]:
     """The units that metrics count, and what they are."""
+    if settings.fit_threshold:
+        n = int((units["side"] == VALIDATION).sum())
+        return units[units["side"] == NEW].reset_index(drop=True), f"new; thresholds fitted on {n} others held out of training"
     if (units["side"] == UNKNOWN).all():
         return units, "all, training unknown"
     return units[units["side"].isin(HELD_OUT)].reset_index(drop=True), "held out"
+
+
+def _judged_wells(wells: Wells, settings: EvaluationSettings) -> pd.DataFrame:
+    """The wells of the units that are counted."""
+    sides = wells.table["_side"]
+    return wells.table[sides == NEW if settings.fit_threshold else sides != TRAINED]
 
 
 def _groups(units: pd.DataFrame, threshold: float, settings: EvaluationSettings) -> dict[str, dict[str, Estimate]]:
@@ -200,6 +224,7 @@ def _baseline(
     wells: Wells,
     scores: NDArray[np.float64],
     counted: pd.DataFrame,
+    validation: Scored,
     mid: Predictor,
     settings: EvaluationSettings,
 ) -> Predictor:
@@ -208,14 +233,17 @@ def _baseline(
     table = wells.table[judged].assign(_baseline=scores[judged])
     by_unit = units_table(Wells(table, wells.question, ()), settings, "_baseline").set_index("unit")["score"]
     scored = mid.scored.with_scores(by_unit.reindex(counted["unit"]).to_numpy(dtype=float))
+    threshold = 0.5
+    if settings.fit_threshold:
+        threshold = fitted_threshold(validation.with_scores(by_unit.reindex(validation.names).to_numpy(dtype=float)))
     return Predictor(
         name,
         baseline(name).MEANING,
         scored,
-        0.5,
-        binary_estimates(scored, 0.5, settings.resamples, settings.seed),
-        compare(scored, mid.scored, (0.5, mid.threshold), settings.resamples, settings.seed),
-        paired(scored, mid.scored, (0.5, mid.threshold), settings.seed),
+        threshold,
+        binary_estimates(scored, threshold, settings.resamples, settings.seed),
+        compare(scored, mid.scored, (threshold, mid.threshold), settings.resamples, settings.seed),
+        paired(scored, mid.scored, (threshold, mid.threshold), settings.seed),
     )
 
 
@@ -227,7 +255,7 @@ def _design_text(how: Design | None, settings: EvaluationSettings) -> str:
 
 def _doses(wells: Wells, threshold: float, settings: EvaluationSettings) -> pd.DataFrame:
     """A row per concentration of the wells that are counted: what the scores are worth at that dose alone."""
-    table = wells.table[wells.table["_side"] != TRAINED]
+    table = _judged_wells(wells, settings)
     rows = []
     for dose, some in table.groupby("_dose", sort=True):
         per_compound = [
@@ -255,7 +283,7 @@ def _several(wells: Wells, settings: EvaluationSettings) -> Mapping[str, Estimat
     names = wells.question.classes
     if len(names) < 3 or not set(names) <= set(columns):
         return {}
-    table = wells.table[wells.table["_side"] != TRAINED]
+    table = _judged_wells(wells, settings)
     per_class = {name: units_table(Wells(table, wells.question, ()), settings, columns[name]).set_index("unit") for name in names}
     units = per_class[names[0]]
     truth = np.array([names.index(label) for label in units["label"]], dtype=np.int64)
