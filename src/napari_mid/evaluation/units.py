@@ -192,7 +192,8 @@ def unit_names(table: pd.DataFrame, settings: EvaluationSettings) -> list[str]:
         return [f"{plate} {well}" for plate, well in zip(table[PLATE], table[WELL], strict=True)]
     if settings.unit == "compound":
         return [str(name) for name in table["_compound"]]
-    doses = [f" {dose:g} {dose_unit(table)}".rstrip() if math.isfinite(dose) else "" for dose in table["_dose"]]
+    unit = dose_unit(table)
+    doses = [f" {dose:g} {unit}".rstrip() if math.isfinite(dose) else "" for dose in table["_dose"]]
     return [f"{name}{dose}" for name, dose in zip(table["_compound"], doses, strict=True)]
 
 
