@@ -180,7 +180,8 @@ def test_thresholds_are_fitted_on_the_validation_compounds_and_judged_on_new_one
     assert found["counted"] == "new; thresholds fitted on 4 others held out of training"
     assert found["metrics"]["balanced_accuracy"]["value"] == 1
     assert 0 < found["threshold"] < 0.25
-    assert "cell_count" in found["baselines"]
+    assert 0 < found["baselines"]["cell_count"]["threshold"] < 1
+    assert not any("validation compounds" in caution for caution in found["cautions"])
     assert evaluate(*arguments, "--threshold", 0.3, "--out", tmp_path / "both") != 0
     assert "leave one of the two out" in capsys.readouterr().err
 

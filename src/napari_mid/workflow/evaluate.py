@@ -314,7 +314,8 @@ def _notes(
 
 
 def _cautions(wells: Wells, run: Mapping[str, Any], truth: NDArray[np.bool_], settings: EvaluationSettings) -> list[str]:
-    told = sides_text(wells.table, settings.unit)
+    # what thresholds are fitted on is not counted, and the report says so where it says what is
+    told = sides_text(wells.table[wells.table["_side"] != VALIDATION] if settings.fit_threshold else wells.table, settings.unit)
     if run["model"].get("simulated"):
         told.append("The model was trained on simulated cells: these numbers say nothing about real compounds.")
     fewest = min(int(truth.sum()), int((~truth).sum()))

@@ -58,6 +58,7 @@ def record(found: Evaluation) -> dict[str, Any]:
             "baselines": {
                 predictor.name: {
                     "meaning": predictor.meaning,
+                    "threshold": predictor.threshold,
                     "metrics": _estimates(predictor.metrics),
                     "minus_mid": {name: _comparison(each) for name, each in predictor.against_mid.items()},
                     "paired": None if predictor.paired is None else dataclasses.asdict(predictor.paired),
