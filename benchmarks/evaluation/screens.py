@@ -158,7 +158,7 @@ def _evaluated(name: str, options: argparse.Namespace, seed: int, baselines: Seq
         kind = (*LABEL, "--channels", "Hoechst 33342", "CM-H2DCFDA", "TMRM", "--steps", options.steps or screen.steps)
         kind += (*TRAINING, *screen.training, *device, "--seed", seed)
         seconds["train"] = _run("train", *learned, *kind, "--resume", "--out", model)
-    if not _is_evaluated(out, baselines, options):
+    if not _is_evaluated(out, baselines, options, screen):
         asked = (*LABEL, *screen.judging, "--model", model, *device, "--network-steps", options.network_steps, "--seed", seed)
         asked += ("--baselines", *baselines) if baselines else ()
         asked += tuple(word for word, is_asked in (("--checks", options.checks), ("--set-sizes", options.set_sizes)) if is_asked)
@@ -168,13 +168,14 @@ def _evaluated(name: str, options: argparse.Namespace, seed: int, baselines: Seq
     return {"seed": seed, "seconds": seconds, **summary(found, **limits)}
 
 
-def _is_evaluated(out: Path, baselines: Sequence[str], options: argparse.Namespace) -> bool:
+def _is_evaluated(out: Path, baselines: Sequence[str], options: argparse.Namespace, screen: Screen) -> bool:
     """Whether an evaluation with all that is asked for is there already."""
     try:
         asked = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["settings"]
     except OSError:
         return False
     enough = set(baselines) <= set(asked["baselines"]) and options.network_steps == asked["network_steps"]
+    enough = enough and asked.get("fit_threshold", False) == ("--fit-threshold" in screen.judging)
     return enough and asked["checks"] >= options.checks and asked["set_sizes"] >= options.set_sizes
 
 
