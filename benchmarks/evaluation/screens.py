@@ -25,8 +25,6 @@ from typing import Any
 
 from _screens_summary import LEAST_ACCURACY, lines, summary
 
-#: Compounds that are learned from, and those that are judged.
-LEARNED, JUDGED = 1, 201
 CHEAP = ("cell_count", "mean_intensity", "well_position", "mean_pooled", "gated_attention_mil")
 DEAR = ("gated_attention_encoder", "single_cell", "cellprofiler")
 #: Sets of 32 cells: with 12 many a set of a toxic bag holds no cell that responded. No label smoothing: with it, the network
@@ -49,6 +47,8 @@ class Screen:
     judging: tuple[str, ...] = ()
     least_accuracy: float | None = None
     least_auroc: float | None = None
+    #: The first of the compounds that are learned from, and of those that are judged.
+    compounds: tuple[int, int] = (1, 201)
 
 
 _TRAIN, _TEST = (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2))
@@ -63,6 +63,17 @@ SCREENS = {
         # at the lower doses few cells respond, so that the mean over doses of a toxic compound is often below 0.5
         ("--fit-threshold",),
         least_accuracy=LEAST_ACCURACY,
+    ),
+    # the same with other plates and compounds, and nothing chosen after they were drawn (README.md, Confirmation)
+    "confirmation": Screen(
+        ("--preset", "cardiotox", "--quenching", "1"),
+        (("train_a", 13, 0), ("train_b", 14, 1)),
+        (("test_a", 23, 0), ("test_b", 24, 2)),
+        1200,
+        ("--slice-size", "48", "--bag", "well"),
+        ("--fit-threshold",),
+        least_accuracy=LEAST_ACCURACY,
+        compounds=(401, 601),
     ),
     "unquenched": Screen(("--preset", "cardiotox"), _TRAIN, _TEST, 700, least_accuracy=LEAST_ACCURACY),
     "easy": Screen(("--preset", "easy"), (("train_a", 31, 0), ("train_b", 32, 1)), (("test", 41, 0),), 300, least_auroc=0.95),
@@ -130,7 +141,7 @@ def _simulate(options: argparse.Namespace) -> None:
     commands = []
     for name in options.screens:
         screen = SCREENS[name]
-        for first, plates in ((LEARNED, screen.learned), (JUDGED, screen.judged)):
+        for first, plates in zip(screen.compounds, (screen.learned, screen.judged), strict=True):
             for plate, seed, batch in plates:
                 where = (*screen.drawing, "--seed", seed, "--first-compound", first, "--batch", batch)
                 # a field of 360 px at 0.6 µm holds some 30 cells
