@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,27 +52,24 @@ class Screen:
 
 
 _TRAIN, _TEST = (("train_a", 11, 0), ("train_b", 12, 1)), (("test_a", 21, 0), ("test_b", 22, 2))
+# all compounds quench dyes, so that a cell must be judged beside the others of its well: sets are of one well
+_CARDIOTOX = Screen(
+    ("--preset", "cardiotox", "--quenching", "1"),
+    _TRAIN,
+    _TEST,
+    1200,
+    ("--slice-size", "48", "--bag", "well"),
+    # at the lower doses few cells respond, so that the mean over doses of a toxic compound is often below 0.5
+    ("--fit-threshold",),
+    least_accuracy=LEAST_ACCURACY,
+)
 SCREENS = {
-    # all compounds quench dyes, so that a cell must be judged beside the others of its well: sets are of one well
-    "cardiotox": Screen(
-        ("--preset", "cardiotox", "--quenching", "1"),
-        _TRAIN,
-        _TEST,
-        1200,
-        ("--slice-size", "48", "--bag", "well"),
-        # at the lower doses few cells respond, so that the mean over doses of a toxic compound is often below 0.5
-        ("--fit-threshold",),
-        least_accuracy=LEAST_ACCURACY,
-    ),
-    # the same with other plates and compounds, and nothing chosen after they were drawn (README.md, Confirmation)
-    "confirmation": Screen(
-        ("--preset", "cardiotox", "--quenching", "1"),
-        (("train_a", 13, 0), ("train_b", 14, 1)),
-        (("test_a", 23, 0), ("test_b", 24, 2)),
-        1200,
-        ("--slice-size", "48", "--bag", "well"),
-        ("--fit-threshold",),
-        least_accuracy=LEAST_ACCURACY,
+    "cardiotox": _CARDIOTOX,
+    # nothing of it was chosen after its plates were drawn (README.md, Confirmation)
+    "confirmation": replace(
+        _CARDIOTOX,
+        learned=(("train_a", 13, 0), ("train_b", 14, 1)),
+        judged=(("test_a", 23, 0), ("test_b", 24, 2)),
         compounds=(401, 601),
     ),
     "unquenched": Screen(("--preset", "cardiotox"), _TRAIN, _TEST, 700, least_accuracy=LEAST_ACCURACY),
