@@ -297,3 +297,39 @@ def test_classes_can_be_unchecked_and_the_slice_is_drawn(panel: Any, window: Any
     assert float(layer.size[0]) == 48
     panel.form.box.setChecked(False)
     assert "slice size" not in window.viewer.layers
+
+
+def test_it_is_a_tab_beside_the_panel_mid_whichever_is_opened_first(make_napari_viewer: Any, qtbot: Any, wait: Wait) -> None:
+    from qtpy.QtWidgets import QDockWidget
+
+    from napari_mid.viewer.compat import main_window
+    from napari_mid.widgets.open import open_layout
+
+    for train_first in (True, False):
+        viewer = make_napari_viewer(show=True)
+        if not train_first:
+            open_layout(viewer)
+        train, _ = viewer.window.add_plugin_dock_widget("napari-mid", "Train model")
+        if train_first:
+            open_layout(viewer)
+        wait(lambda train=train, viewer=viewer: bool(main_window(viewer).tabifiedDockWidgets(train)))  # type: ignore[misc]
+        (mid,) = main_window(viewer).tabifiedDockWidgets(train)
+        assert isinstance(mid, QDockWidget)
+        assert "MID" in mid.windowTitle()
+
+
+def test_the_figure_of_a_card_is_no_wider_than_there_is_room(qtbot: Any) -> None:
+    from napari_mid.model.folder import DEMO_MODELS
+    from napari_mid.widgets.card_view import CardView
+
+    folder = DEMO_MODELS["demo"]
+    view = CardView()
+    qtbot.addWidget(view)
+    view.resize(330, 300)
+    view.show()
+    view.show_card((folder / "card.md").read_text(encoding="utf-8"), folder)
+    for width in (330, 250, 900):
+        view.resize(width, 300)
+        assert view.horizontalScrollBar().maximum() == 0
+        figure = view.document().find("\ufffc").charFormat().toImageFormat()
+        assert figure.width() == (396 if width == 900 else view.viewport().width() - 60)

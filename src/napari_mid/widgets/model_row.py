@@ -12,12 +12,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QSizePolicy,
-    QTextBrowser,
     QVBoxLayout,
 )
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
+from napari_mid.widgets.card_view import CardView
 from napari_mid.widgets.parts import PROBLEM, QUIET, Section, heading, listen, show_text, text_label
 
 #: Demo models by their names: what the list calls them.
@@ -76,9 +76,8 @@ class ModelRow(Section):
         dialog = QDialog(self)
         dialog.setWindowTitle(f"Card of {model.config.name}")
         dialog.resize(640, 560)
-        text = QTextBrowser()
-        text.setOpenExternalLinks(True)
-        text.setMarkdown(model.card or f"{model.config.name} has no card.")
+        text = CardView()
+        text.show_card(model.card or f"{model.config.name} has no card.", model.path)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(dialog.reject)
         column = QVBoxLayout(dialog)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
+
 from napari_mid.widgets.mid_panel import MidPanel
 from napari_mid.widgets.plate_panel import PlatePanel
 from napari_mid.widgets.train_panel import TrainPanel
@@ -41,6 +43,11 @@ class TrainDock(TrainPanel):
         window = window_of(napari_viewer)
         super().__init__(window.session, window.actions)
         window.panels[TRAIN] = self
+        # napari docks it after this, below the others; a timer of our own goes with the panel
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.timeout.connect(window.share_place)
+        self._placing.start()
 
 
 def open_layout(viewer: napari.viewer.Viewer) -> Window:

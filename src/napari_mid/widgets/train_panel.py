@@ -284,7 +284,12 @@ class TrainPanel(QScrollArea):
         self.stop_button.setText("Stopping…")
 
     def _progressed(self, progress: object, seconds_left: float | None) -> None:
+        bar = self.verticalScrollBar()
+        end = bar.value() + self.viewport().height() + bar.singleStep()
+        watched = bar.value() < self.progress.geometry().bottom() < end
         self.progress.show_progress(progress, seconds_left)  # type: ignore[arg-type]
+        if watched:  # it may take more room now
+            self._see_progress()
 
     def _ended(self, ended: Ended) -> None:
         out = Path(self._started.out)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPlainTextEdit, QProgressBar, QTextBrowser, QToolButton
+from qtpy.QtWidgets import QPlainTextEdit, QProgressBar, QToolButton
 
 from napari_mid.progress import Progress
+from napari_mid.widgets.card_view import CardView
 from napari_mid.widgets.parts import Section, show_text, text_label
 from napari_mid.widgets.train_curves import TrainingCurves
 from napari_mid.widgets.train_process import Ended
@@ -38,8 +38,7 @@ class TrainProgress(Section):
         self.details.setFixedHeight(DETAILS_PX)
         self.details.setToolTip("All that the command said")
         self.more.toggled.connect(self.details.setVisible)
-        self.card = QTextBrowser()
-        self.card.setOpenExternalLinks(True)
+        self.card = CardView()
         self.card.setMinimumHeight(CARD_PX)
         self.card.setToolTip("The card of the model: what it was trained on, how well it does, its limits")
         for widget in (self.bar, self.stage, self.curves, self.outcome, self.warnings, self.more, self.details, self.card):
@@ -110,10 +109,8 @@ class TrainProgress(Section):
             text = path.read_text(encoding="utf-8")
         except OSError:
             return
-        self.card.setSearchPaths([str(path.parent)])  # for its figure
-        self.card.setMarkdown(text)
         self.card.setVisible(True)
-        self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.card.show_card(text, path.parent)
 
 
 def duration(seconds: float) -> str:

@@ -28,8 +28,9 @@ from napari_mid.widgets.colour_bar import ColourBar
 from napari_mid.widgets.drops import PlateDrops
 from napari_mid.widgets.kept_fit import KeptFit
 from napari_mid.widgets.keys import bind_canvas_keys
-from napari_mid.widgets.mid_panel import WIDTH_PX
+from napari_mid.widgets.mid_panel import WIDTH_PX, MidPanel
 from napari_mid.widgets.parts import disconnect_all
+from napari_mid.widgets.train_panel import TrainPanel
 from napari_mid.widgets.work import Jobs
 
 _TELL = {"info": show_info, "warning": show_warning, "error": show_error}
@@ -85,6 +86,7 @@ class Window:
         _, mid = window.add_plugin_dock_widget("napari-mid", MID)
         _, plate = window.add_plugin_dock_widget("napari-mid", PLATE)
         mid_dock, plate_dock = _dock_of(mid), _dock_of(plate)
+        self.share_place()
         qt_window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         if qt_window.dockWidgetArea(plate_dock) != Qt.DockWidgetArea.BottomDockWidgetArea:
             qt_window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, plate_dock)
@@ -94,6 +96,15 @@ class Window:
         qt_window.resizeDocks([mid_dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         height = min(PLATE_HEIGHT_PX, int(PLATE_PART * qt_window.height()))
         qt_window.resizeDocks([plate_dock], [height], Qt.Orientation.Vertical)
+
+    def share_place(self) -> None:
+        """Make `Train model` a tab in front of `MID` where both are at one side: below each other neither would have room."""
+        window = main_window(self.viewer)
+        docks = [dock for dock in window.findChildren(QDockWidget) if not (dock.isFloating() or dock.isHidden())]
+        pair = [dock for kind in (MidPanel, TrainPanel) for dock in docks if dock.findChild(kind)]
+        if len(pair) == 2 and window.dockWidgetArea(pair[0]) == window.dockWidgetArea(pair[1]):
+            window.tabifyDockWidget(*pair)
+            pair[1].raise_()
 
     def _compare(self, on: bool) -> None:
         """Show another well beside the canvas, or do not any more."""
