@@ -101,3 +101,9 @@ def test_every_control_says_what_it_does_and_is_reached_with_the_keyboard(scored
         has_tips = isinstance(control, QListView)  # each of its pictures has one
         assert has_tips or control.toolTip(), what
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, what
+
+
+def test_the_panel_ends_where_its_last_words_do(scored: Window, wait: Wait) -> None:
+    content = scored.panels[MID].widget()
+    last = content.layout().itemAt(content.layout().count() - 2).widget()
+    wait(lambda: 0 <= content.height() - last.geometry().bottom() < last.fontMetrics().height())

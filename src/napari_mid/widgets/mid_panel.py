@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout
 
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
@@ -16,7 +16,7 @@ from napari_mid.widgets.inspector import Inspector
 from napari_mid.widgets.keys import bind_keys, help_text
 from napari_mid.widgets.model_row import ModelRow
 from napari_mid.widgets.nuclei_row import NucleiRow
-from napari_mid.widgets.parts import QUIET, line, text_label
+from napari_mid.widgets.parts import QUIET, Scrolled, line, text_label
 from napari_mid.widgets.run_row import RunRow
 from napari_mid.widgets.score_card import ScoreCard
 
@@ -39,7 +39,7 @@ class MidPanel(QScrollArea):
         self.evidence = Evidence(session, actions)
         self.plot = CellPlot(session, actions)
         self.export = ExportRow(session, actions)
-        content = QWidget()
+        content = Scrolled()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject, QSize, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
@@ -46,6 +46,14 @@ class Section(QFrame):
         super().setVisible(visible)
         if self.rule is not None:
             self.rule.setVisible(visible)
+
+
+class Scrolled(QWidget):
+    """What a scroll area scrolls: as high as its texts are where they wrap at its width, not at their narrowest."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
+        """The least width; the height follows from the width."""
+        return QSize(super().minimumSizeHint().width(), 0)
 
 
 class ElidedCombo(QComboBox):

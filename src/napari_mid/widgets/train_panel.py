@@ -18,13 +18,12 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_mid.preferences import remember_options, remembered_options
 from napari_mid.session import Session
 from napari_mid.widgets.actions import Actions
-from napari_mid.widgets.parts import Section, line, listen, show_text, text_label
+from napari_mid.widgets.parts import Scrolled, Section, line, listen, show_text, text_label
 from napari_mid.widgets.train_data import TrainData
 from napari_mid.widgets.train_plan import Findings, TrainingPlan, check_steps, reading_options
 from napari_mid.widgets.train_process import Ended, Training
@@ -82,7 +81,7 @@ class TrainPanel(QScrollArea):
     # -- how it looks ----------------------------------------------------------------------------------------------------------
 
     def _arrange(self) -> None:
-        content = QWidget()
+        content = Scrolled()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
