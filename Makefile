@@ -32,7 +32,7 @@ if [ -x $(RUN)/uv ] && $(RUN)/uv pip install --python $(1)/bin/python $(2) -c co
 else $(1)/bin/python -m pip install $(2) -c constraints.txt; fi
 endef
 
-.PHONY: help demo test test-slow lint test-noqt demo-models evaluation screens nucleus-detector constraints system clean
+.PHONY: help demo test test-slow lint test-noqt demo-models evaluation confirmation screens nucleus-detector constraints system clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,8 +70,11 @@ demo-models: .venv/installed ## train the demo models that ship with the package
 evaluation: .venv/installed ## the evaluation on real pixels (DATA=folder of bbbc013)
 	$(RUN)/python benchmarks/evaluation/bbbc013.py --data $(or $(DATA),../shared/data/bbbc013) --out evaluation-output/bbbc013
 
-screens: .venv/installed ## the evaluation on simulated screens (WORK=folder): an hour and more on two cores
-	$(RUN)/python benchmarks/evaluation/screens.py cardiotox easy hard --work $(or $(WORK),evaluation-output/screens)
+confirmation: .venv/installed ## MID beside all baselines on a screen fixed beforehand (WORK=folder): an hour and a half on two cores
+	$(RUN)/python benchmarks/evaluation/screens.py confirmation --all-baselines --network-steps 1200 --work $(or $(WORK),evaluation-output/confirmation)
+
+screens: .venv/installed ## relevance on simulated screens with known truth (WORK=folder): an hour and more on two cores
+	$(RUN)/python benchmarks/evaluation/screens.py easy hard --work $(or $(WORK),evaluation-output/screens)
 
 nucleus-detector: .venv/installed ## train the learned nucleus detector (DATA=folder with images/ and labels/)
 	$(RUN)/python scripts/nucleus_detector/make.py --data $(DATA)

@@ -1,7 +1,7 @@
 """Simulated screens, drawn, trained on, scored and evaluated by the commands that users have; what came out beside its limit.
 
-    python benchmarks/evaluation/screens.py cardiotox --work DIR
-    python benchmarks/evaluation/screens.py cardiotox easy hard --work DIR --all-baselines --seeds 0 1 2
+    python benchmarks/evaluation/screens.py confirmation --work DIR --all-baselines --network-steps 1200
+    python benchmarks/evaluation/screens.py cardiotox easy hard --work DIR --seeds 0 1 2
 
 A screen is two plates to learn from, 120 compounds at three doses, a replicate on each plate of another batch, and plates of 120
 other compounds to be judged on. What is in DIR already is used again, so that a run that was stopped goes on. DIR/summary.json
@@ -65,7 +65,7 @@ _CARDIOTOX = Screen(
 )
 SCREENS = {
     "cardiotox": _CARDIOTOX,
-    # nothing of it was chosen after its plates were drawn (README.md, Confirmation)
+    # nothing of it was chosen after its plates were drawn (README.md)
     "confirmation": replace(
         _CARDIOTOX,
         learned=(("train_a", 13, 0), ("train_b", 14, 1)),
