@@ -299,23 +299,23 @@ def test_classes_can_be_unchecked_and_the_slice_is_drawn(panel: Any, window: Any
     assert "slice size" not in window.viewer.layers
 
 
-def test_it_is_a_tab_beside_the_panel_mid_whichever_is_opened_first(make_napari_viewer: Any, qtbot: Any, wait: Wait) -> None:
+def test_it_shares_the_place_of_the_panel_mid_and_what_was_opened_last_is_in_front(
+    make_napari_viewer: Any, qtbot: Any, wait: Wait
+) -> None:
     from qtpy.QtWidgets import QDockWidget
 
     from napari_mid.viewer.compat import main_window
     from napari_mid.widgets.open import open_layout
 
-    for train_first in (True, False):
+    for names in (("Train model", "MID"), ("MID", "Train model"), ("Train model", None)):
         viewer = make_napari_viewer(show=True)
-        if not train_first:
+        first, *second = [viewer.window.add_plugin_dock_widget("napari-mid", name)[0] for name in names if name]
+        if not second:
             open_layout(viewer)
-        train, _ = viewer.window.add_plugin_dock_widget("napari-mid", "Train model")
-        if train_first:
-            open_layout(viewer)
-        wait(lambda train=train, viewer=viewer: bool(main_window(viewer).tabifiedDockWidgets(train)))  # type: ignore[misc]
-        (mid,) = main_window(viewer).tabifiedDockWidgets(train)
-        assert isinstance(mid, QDockWidget)
-        assert "MID" in mid.windowTitle()
+        wait(lambda first=first, viewer=viewer: bool(main_window(viewer).tabifiedDockWidgets(first)))  # type: ignore[misc]
+        (other,) = main_window(viewer).tabifiedDockWidgets(first)
+        assert isinstance(other, QDockWidget)
+        wait(lambda first=first, other=other: first.visibleRegion().isEmpty() and not other.visibleRegion().isEmpty())  # type: ignore[misc]
 
 
 def test_the_figure_of_a_card_is_no_wider_than_there_is_room(qtbot: Any) -> None:

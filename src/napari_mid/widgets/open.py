@@ -25,6 +25,7 @@ class MidDock(MidPanel):
         window = window_of(napari_viewer)
         super().__init__(window.session, window.actions)
         window.panels[MID] = self
+        _share_place(window, self)
 
 
 class PlateDock(PlatePanel):
@@ -43,11 +44,7 @@ class TrainDock(TrainPanel):
         window = window_of(napari_viewer)
         super().__init__(window.session, window.actions)
         window.panels[TRAIN] = self
-        # napari docks it after this, below the others; a timer of our own goes with the panel
-        self._placing = QTimer(self)
-        self._placing.setSingleShot(True)
-        self._placing.timeout.connect(window.share_place)
-        self._placing.start()
+        _share_place(window, self)
 
 
 def open_layout(viewer: napari.viewer.Viewer) -> Window:
@@ -55,3 +52,11 @@ def open_layout(viewer: napari.viewer.Viewer) -> Window:
     window = window_of(viewer)
     window.open_layout()
     return window
+
+
+def _share_place(window: Window, panel: MidPanel | TrainPanel) -> None:
+    """Let `panel` share its place once napari has docked it, which it does after the panel is made."""
+    timer = QTimer(panel)  # one of its own goes with the panel
+    timer.setSingleShot(True)
+    timer.timeout.connect(lambda: window.share_place(panel))
+    timer.start()

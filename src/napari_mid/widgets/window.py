@@ -86,7 +86,6 @@ class Window:
         _, mid = window.add_plugin_dock_widget("napari-mid", MID)
         _, plate = window.add_plugin_dock_widget("napari-mid", PLATE)
         mid_dock, plate_dock = _dock_of(mid), _dock_of(plate)
-        self.share_place()
         qt_window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         if qt_window.dockWidgetArea(plate_dock) != Qt.DockWidgetArea.BottomDockWidgetArea:
             qt_window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, plate_dock)
@@ -97,14 +96,16 @@ class Window:
         height = min(PLATE_HEIGHT_PX, int(PLATE_PART * qt_window.height()))
         qt_window.resizeDocks([plate_dock], [height], Qt.Orientation.Vertical)
 
-    def share_place(self) -> None:
-        """Make `Train model` a tab in front of `MID` where both are at one side: below each other neither would have room."""
+    def share_place(self, front: MidPanel | TrainPanel) -> None:
+        """Make tabs of `MID` and `Train model` where both are at one side, `front` before: below each other neither had room."""
+        if not self._is_open():
+            return
         window = main_window(self.viewer)
         docks = [dock for dock in window.findChildren(QDockWidget) if not (dock.isFloating() or dock.isHidden())]
         pair = [dock for kind in (MidPanel, TrainPanel) for dock in docks if dock.findChild(kind)]
         if len(pair) == 2 and window.dockWidgetArea(pair[0]) == window.dockWidgetArea(pair[1]):
             window.tabifyDockWidget(*pair)
-            pair[1].raise_()
+            _dock_of(front).raise_()
 
     def _compare(self, on: bool) -> None:
         """Show another well beside the canvas, or do not any more."""
