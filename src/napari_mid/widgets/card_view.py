@@ -18,9 +18,11 @@ class CardView(QTextBrowser):
     def __init__(self) -> None:
         super().__init__()
         self.setOpenExternalLinks(True)
+        self._folder: Path | None = None
 
     def show_card(self, text: str, folder: Path | None) -> None:
         """Show the markdown `text`, whose figures are in `folder`."""
+        self._folder = folder
         self.setSearchPaths([str(folder)] if folder else [])
         self.setMarkdown(text)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
@@ -32,11 +34,13 @@ class CardView(QTextBrowser):
         self._fit()
 
     def _fit(self) -> None:
+        if self._folder is None:
+            return
         room = max(1, self.viewport().width() - INDENT_PX)
         cursor = self.document().find(FIGURE)
         while not cursor.isNull():
             figure = cursor.charFormat().toImageFormat()
-            width = min([room, *(QImageReader(f"{folder}/{figure.name()}").size().width() for folder in self.searchPaths())])
+            width = min(room, QImageReader(str(self._folder / figure.name())).size().width())
             if width > 0 and figure.width() != width:
                 figure.setWidth(width)
                 cursor.setCharFormat(figure)
