@@ -78,7 +78,14 @@ def test_diluted_sets_hold_cells_of_the_first_class_of_the_same_plate(make_bags:
             assert len(set(some.tolist())) == 2, "a mixture tells nothing of the class"
             if label:
                 replaced.append(int((bags.labels[some] == 0).sum()))
-    assert set(replaced) == set(range(1, 8))
+    assert set(replaced) == set(range(1, 7)), "a quarter of a set of eight stays"
+
+
+def test_the_smallest_sets_are_diluted_too(make_bags: MakeBags) -> None:
+    bags = make_bags([0, 1] * 4, list("abcdefgh"))
+    sampler = Sampler(bags, EVERY, dataclasses.replace(TINY, dilution=1.0, set_size=2))
+    cells, _ = sampler.draw(0, np.random.default_rng(0))
+    assert all(len(set(some.tolist())) == 2 for some in bags.bag_of_cell[cells])
 
 
 def test_half_of_the_sets_are_diluted_where_that_is_asked_for(make_bags: MakeBags) -> None:

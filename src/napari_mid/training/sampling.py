@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from napari_mid.training.settings import TrainingSettings
 AHEAD = 3
 #: Cells in the smallest set of a schedule in which sets are not all of one size.
 SMALLEST_SET = 2
+#: Share of a diluted set that stays. Where one cell was enough, one odd cell of a control well was, too (benchmarks/evaluation).
+LEAST_OWN = 0.25
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,13 @@ class Sampler:
         return chosen, self._labels[members]
 
     def _dilute(self, chosen: NDArray[np.int64], bag: int, rng: np.random.Generator) -> None:
-        """Put cells of a bag of the first class in the place of some of the `chosen` ones of `bag`, but not of all.
+        """Put cells of a bag of the first class in the place of some of the `chosen` ones of `bag`; `LEAST_OWN` of them stay.
 
         Sets of the first class get cells of another of its bags, so that a mixture by itself tells nothing of the class.
         """
         cells = self._cells[rng.choice(self._partners[bag])]
-        number = int(rng.integers(1, len(chosen)))
+        most = len(chosen) - math.ceil(LEAST_OWN * len(chosen))
+        number = int(rng.integers(1, most + 1))
         places = rng.choice(len(chosen), number, replace=False)
         chosen[places] = rng.choice(cells, number, replace=len(cells) < number)
 
