@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_mid.cli.common import run_with_bar
@@ -66,8 +66,10 @@ def main() -> int:
     parser.add_argument("name", choices=sorted(DEMOS))
     parser.add_argument("--out", type=Path, help="model folder (default: the one in the package)")
     parser.add_argument("--plates", type=Path, help="keep the training plates in this folder, or use those that are there")
+    parser.add_argument("--seed", type=int, help="of the training (default: that of the model that ships)")
     options = parser.parse_args()
     demo = DEMOS[options.name]
+    settings = demo.training if options.seed is None else replace(demo.training, seed=options.seed)
     with tempfile.TemporaryDirectory() as temporary:
         plates = []
         for batch, seed in enumerate(demo.seeds):
@@ -93,7 +95,7 @@ def main() -> int:
                 label=demo.label,
                 classes=[demo.negative, screen.assay.positive],
                 channels=[stain.name for stain in screen.assay.stains if stain.role != "dead"],
-                settings=demo.training,
+                settings=settings,
                 name=f"demo model ({demo.preset}), simulated cells",
                 task=demo.task,
             )
