@@ -25,7 +25,7 @@ from napari_mid.widgets.settings_form import SettingsForm
 from napari_mid.widgets.train_plan import preset_settings
 
 #: What is often changed; the other settings are shown on demand.
-OFTEN = ("slice_size", "bag", "split", "validation", "folds", "steps", "seed")
+OFTEN = ("slice_size", "bag", "split", "validation", "folds", "dilution", "steps", "seed")
 #: Networks of timm that are offered; any other name can be typed.
 BACKBONES = ("resnet10t", "resnet18", "resnet34", "efficientnet_b0", "mobilenetv3_small_100")
 #: Digits after the point of numbers below 0.01, and of the others.
