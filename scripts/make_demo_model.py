@@ -13,6 +13,8 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from napari_mid.cli.common import run_with_bar
 from napari_mid.model.folder import DEMO_MODELS, METRICS, load_model, save_model
 from napari_mid.plates import open_plate
@@ -70,6 +72,8 @@ def main() -> int:
     options = parser.parse_args()
     demo = DEMOS[options.name]
     settings = demo.training if options.seed is None else replace(demo.training, seed=options.seed)
+    # several threads add in another order on every machine, and after a thousand steps that is another model
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         plates = []
         for batch, seed in enumerate(demo.seeds):
