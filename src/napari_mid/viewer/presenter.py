@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_mid.cells.edits import placed
 from napari_mid.images.well_images import WellImages
@@ -27,6 +26,7 @@ from napari_mid.viewer.hover import Hover, cell_text
 from napari_mid.viewer.image_layers import ImageLayers, pixel_scale
 from napari_mid.viewer.mouse import mouse_callback, within
 from napari_mid.viewer.nuclei_editor import NucleiEditor
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.viewer.outline_layer import OutlineLayer
 from napari_mid.viewer.overview import OverviewLayers
 from napari_mid.viewer.preview_layer import PreviewLayer
@@ -77,10 +77,7 @@ class Presenter:
         #: whether the canvas is to go to the cells that were selected, and the timer after which it shows them: with no
         #: milliseconds it may fire before what is to be drawn is
         self._goes_there = False
-        self._follow = QTimer(qt_viewer(viewer))
-        self._follow.setSingleShot(True)
-        self._follow.setInterval(1)
-        self._follow.timeout.connect(lambda: self._show_cell(move=self._goes_there))
+        self._follow = one_shot(qt_viewer(viewer), lambda: self._show_cell(move=self._goes_there), 1)
         #: the well that the camera was last set to
         self._fitted: tuple[object, ...] = ()
         #: nuclei edited by hand, and those of a preview

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider
 
 from napari_mid.preferences import remember_options
@@ -12,6 +12,7 @@ from napari_mid.reports.colours import RELEVANCE_COLORMAPS
 from napari_mid.reports.dots import ALL, MEASURES, DotLook
 from napari_mid.session import Session
 from napari_mid.viewer.image_layers import CONTRASTS
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.options import DOTS, kept_options
 from napari_mid.widgets.parts import Section, listen
@@ -63,10 +64,7 @@ class CanvasRow(Section):
                 row.addWidget(widget, 1 if isinstance(widget, QComboBox | QSlider | QPushButton) else 0)
             self.column.addLayout(row)
         # a moment after the last change: a slider that is drawn changes with every pixel
-        self._remember = QTimer(self)
-        self._remember.setSingleShot(True)
-        self._remember.setInterval(REMEMBER_MS)
-        self._remember.timeout.connect(lambda: remember_options(DOTS, dataclasses.asdict(self.presenter.look)))
+        self._remember = one_shot(self, lambda: remember_options(DOTS, dataclasses.asdict(self.presenter.look)), REMEMBER_MS)
         listen(self, self._show, self.presenter.look_changed)
         listen(self, self._wait, self.presenter.look_changed)
         listen(self, self._show_compared, actions.compare)

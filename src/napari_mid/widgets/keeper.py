@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_mid import preferences
 from napari_mid.errors import MidError
@@ -19,6 +19,7 @@ from napari_mid.plates.plate import Plate
 from napari_mid.progress import Progress, Steps
 from napari_mid.session import Session
 from napari_mid.viewer.export import session_results
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.widgets.work import Jobs
 from napari_mid.workflow.stored_results import StoredResults, is_results, read_results
 
@@ -44,10 +45,7 @@ class Keeper(QObject):
         self.jobs = jobs
         self._restoring = False
         self._written = time.monotonic()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(WAIT_MS)
-        self._timer.timeout.connect(self.keep)
+        self._timer = one_shot(self, self.keep, WAIT_MS)
         #: the results that are on disk already
         self._kept: dict[str, WellResult] = {}
         events = session.events

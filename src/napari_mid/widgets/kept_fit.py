@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject
 
 from napari_mid.viewer.compat import camera, canvas_widget, is_open
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.viewer.presenter import Presenter
 from napari_mid.widgets.parts import listen
 
@@ -27,10 +28,7 @@ class KeptFit(QObject):
         super().__init__(canvas)
         self.viewer = presenter.viewer
         self._fitted: tuple[float, ...] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(WAIT_MS)
-        self._timer.timeout.connect(self._fit)
+        self._timer = one_shot(self, self._fit, WAIT_MS)
         canvas.installEventFilter(self)
         listen(self, self._on_fitted, presenter.fitted)
 

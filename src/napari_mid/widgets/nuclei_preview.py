@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_mid.errors import ChannelError
 from napari_mid.session import Session
 from napari_mid.viewer.compat import camera
 from napari_mid.viewer.image_layers import pixel_scale
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.viewer.region import region_in_view
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.parts import listen
@@ -46,10 +47,7 @@ class NucleiPreview(QObject):
         self._on = False
         self._again = False
         self._estimates: dict[tuple[object, ...], MutableMapping[int, float]] = {}
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(STILL_MS)
-        self._timer.timeout.connect(self._search)
+        self._timer = one_shot(self, self._search, STILL_MS)
         events, view = session.events, camera(actions.presenter.viewer)
         listen(parent, self._start_again, events.well_changed, events.plate_changed, events.images_changed)
         listen(parent, self._on_editing, events.editing_changed)

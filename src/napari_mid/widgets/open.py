@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
-
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.widgets.mid_panel import MidPanel
 from napari_mid.widgets.plate_panel import PlatePanel
 from napari_mid.widgets.train_panel import TrainPanel
@@ -56,7 +55,4 @@ def open_layout(viewer: napari.viewer.Viewer) -> Window:
 
 def _share_place(window: Window, panel: MidPanel | TrainPanel) -> None:
     """Let `panel` share its place once napari has docked it, which it does after the panel is made."""
-    timer = QTimer(panel)  # one of its own goes with the panel
-    timer.setSingleShot(True)
-    timer.timeout.connect(lambda: window.share_place(panel))
-    timer.start()
+    one_shot(panel, lambda: window.share_place(panel)).start()

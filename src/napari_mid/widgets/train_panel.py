@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from qtpy.QtCore import QSize, QTimer
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_mid.preferences import remember_options, remembered_options
 from napari_mid.session import Session
+from napari_mid.viewer.one_shot import one_shot
 from napari_mid.widgets.actions import Actions
 from napari_mid.widgets.parts import Scrolled, Section, line, listen, show_text, text_label
 from napari_mid.widgets.train_data import TrainData
@@ -53,14 +54,8 @@ class TrainPanel(QScrollArea):
         self.squares = SliceSquares(session, actions.presenter)
         self._checked: TrainingPlan | None = None
         self._started = TrainingPlan()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(CHECK_MS)
-        self._timer.timeout.connect(self._check)
-        # a timer of our own goes with the panel
-        self._scroll = QTimer(self)
-        self._scroll.setSingleShot(True)
-        self._scroll.timeout.connect(lambda: self.ensureWidgetVisible(self.progress, 0, 0))
+        self._timer = one_shot(self, self._check, CHECK_MS)
+        self._scroll = one_shot(self, lambda: self.ensureWidgetVisible(self.progress, 0, 0))
         self.data = TrainData(session, actions)
         self.form = TrainSettingsForm()
         self.progress: TrainProgress = TrainProgress()
