@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -53,3 +54,12 @@ def test_a_process_of_its_own_tells_its_memory(plates: ModuleType) -> None:
     assert peak.result == ["a", "1"]
     with pytest.raises(RuntimeError, match="no such thing"):
         measuring.in_own_process("", "raise ValueError('no such thing')")
+
+
+def test_noise_lies_far_from_the_training_cells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", ["distance.py", "--wells", "6"])
+    assert importlib.import_module("distance").main() == 0
+    said = dict(line.strip().split(": ", 1) for line in capsys.readouterr().out.splitlines() if ": " in line)
+    assert said["random noise"].endswith(" 100 % are far")
+    assert float(said["as they are"].split(",")[0]) < 2
