@@ -1,9 +1,10 @@
 """How far do damaged cells lie from those that a model was trained on? The limits told in docs/relevance.md.
 
-    .venv/bin/python benchmarks/distance.py [--model FOLDER] [--wells 12]
+    .venv/bin/python benchmarks/distance.py [--wells 12] [--seed 3]
 
 Draws a simulated plate, cuts the slices of its nuclei as scoring does, damages them in one way after the other, and prints the
-median of their distances (1: the typical training cell) beside the one that 5 % of the training cells exceed.
+median of their distances (1: the typical training cell) beside the one that 5 % of held-out cells exceed.
+Models with another pixel size or detector are not for this.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def main() -> int:
         drawn = SimulationSettings(preset=options.preset, wells=options.wells, fields=1, seed=options.seed)
         run_with_bar(simulate_steps(plate, drawn))
         slices = slices_of(open_plate(plate), model)
-    print(f"{len(slices)} cells; 5 % of the training cells are farther than {model.reference.far:.1f}")
+    print(f"{len(slices)} cells; 5 % of held-out cells are farther than {model.reference.far:.1f}")
     for name, damaged in damages(slices).items():
         with torch.inference_mode():
             distances = model.reference.distances(torch.cat([model.encode(part) for part in damaged().split(256)]).numpy())

@@ -72,7 +72,7 @@ def main() -> int:
     options = parser.parse_args()
     demo = DEMOS[options.name]
     settings = demo.training if options.seed is None else replace(demo.training, seed=options.seed)
-    # several threads add in another order on every machine, and after a thousand steps that is another model
+    # several threads add in another order, and after a thousand steps that is another model; other processors may still differ
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         plates = []
