@@ -62,8 +62,8 @@ class TrainingSettings:
     )
     dilution: float = setting(
         0.0,
-        "share of the sets in which up to three quarters of the cells are replaced by cells of the first class: for controls in "
-        "which every cell reacts, so that the score and the relevance ask for cells that did, not for what most cells are",
+        "share of the sets in which up to three quarters of the cells are replaced by cells of the first (negative) class: "
+        "for controls in which every cell reacts, so that score and relevance ask whether some cells reacted, not what most are",
         low=0.0,
         high=1.0,
     )

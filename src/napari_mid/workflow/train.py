@@ -294,7 +294,7 @@ class _Training:
             if not self.settings.dilution:
                 notes.append(
                     "In controls mostly every cell reacts, so the score asks for what most cells are, and relevance may point "
-                    "elsewhere than at the cells that reacted; a dilution of 0.5 makes both ask for cells that did."
+                    "elsewhere than at the cells that reacted; a dilution of 0.5 makes both ask for the cells that reacted."
                 )
         if bags.split_unit == "plate":
             notes.append("Split by plate: the metrics say how well the wells of other plates are told apart.")
