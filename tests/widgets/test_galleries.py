@@ -164,6 +164,16 @@ def test_slices_of_negative_controls_come_once_one_is_scored_and_a_click_goes_th
     np.testing.assert_allclose(camera(scored.viewer).center[-2:], place, atol=1e-6)
 
 
+def test_an_open_control_is_not_among_the_others_that_are_not_scored(scored: Window, galleries: Galleries, wait: Wait) -> None:
+    session, actions = scored.session, scored.actions
+    first, *others = [name for name, well in session.plate.wells.items() if well.condition.get("role") == "negative_control"]
+    assert others
+    session.results.clear()
+    actions.open_well(first)
+    wait(lambda: session.images is not None)
+    assert f"scored yet ({others[0]}" in actions.controls.why_none
+
+
 def test_the_inspector_shows_where_a_cell_lies_among_those_of_its_well(scored: Window, galleries: Galleries) -> None:
     session, inspector = scored.session, scored.panels[MID].inspector
     session.cell = 2

@@ -62,10 +62,11 @@ class ControlCells:
                 if plate is not None
                 else ""
             )
-        if wells == [self.session.well]:
+        others = [well for well in wells if well != self.session.well]
+        if not others:
             return f"{wells[0]} is the only negative-control well of this plate."
         if not control_rows(self.session, 1):
-            return f"No other negative-control well is scored yet ({', '.join(wells[:3])}{', …' if len(wells) > 3 else ''})."
+            return f"No other negative-control well is scored yet ({', '.join(others[:3])}{', …' if len(others) > 3 else ''})."
         return "" if self.cells else "The negative-control slices are being read."
 
     def _images_of(self, well: str) -> Any:
