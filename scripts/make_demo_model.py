@@ -25,8 +25,9 @@ from napari_mid.workflow.train import train_model_steps
 
 #: The demo plates hold compounds from 1.
 FIRST_COMPOUND = 201
-#: What the two models share, see docs/training.md.
+#: What the two models share, see docs/training.md; which precision `auto` means differs between machines.
 SHARED = {"slice_size": 64, "width": 64, "heads": 8, "set_size": 32, "sets_per_step": 8, "label_smoothing": 0.0}
+SHARED |= {"precision": "float32"}
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Demo:
 
 
 DEMOS = {
-    # lcnet_050 has 0.8 million weights; bfloat16 units do not help its kind of convolution
+    # lcnet_050 has 0.8 million weights
     "demo": Demo(
         "cardiotox",
         (21, 22),
         "effect",
         "no effect",
         "cardiotoxicity (simulated)",
-        TrainingSettings(**SHARED, backbone="lcnet_050", steps=1200, learning_rate=2e-3, precision="float32"),
+        TrainingSettings(**SHARED, backbone="lcnet_050", steps=1200, learning_rate=2e-3),
     ),
     # five channels are too much for so small a network
     "demo-mitotox": Demo(
